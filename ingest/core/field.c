@@ -1,0 +1,36 @@
+#include "field.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum sq_status sq_field_init(struct sq_field *f, const struct sq_grid *g, struct sq_err *e)
+{
+    size_t n = sq_grid_cells(g);
+    *f = (struct sq_field){.grid = *g};
+    f->value = malloc(n * sizeof *f->value);
+    f->state = malloc(n);
+    if (!f->value || !f->state) {
+        sq_field_finish(f);
+        return sq_fail(e, SQ_FAILED, "out of memory for a field of %d x %d", g->nx, g->ny);
+    }
+    for (size_t i = 0; i < n; i++)
+        f->value[i] = NAN; /* zeroed memory would claim a dry day */
+    memset(f->state, SQ_STATE_NO_COVERAGE, n);
+    return SQ_OK;
+}
+
+void sq_field_finish(struct sq_field *f)
+{
+    free(f->value);
+    free(f->state);
+    *f = (struct sq_field){0};
+}
+
+double sq_field_coverage(const struct sq_field *f)
+{
+    size_t n = sq_grid_cells(&f->grid), seen = 0;
+    for (size_t i = 0; i < n; i++)
+        seen += !isnan(f->value[i]);
+    return (double)seen / (double)n;
+}

@@ -1,0 +1,37 @@
+/* A field: one variable at one instant on its native grid.
+ *
+ * NaN = not observed, 0 = observed and dry. `state` keeps why. A field owns its arrays:
+ * sq_field_init fills them with NaN and SQ_STATE_NO_COVERAGE, sq_field_finish frees them and accepts a
+ * zeroed or finished struct. */
+#ifndef SQ_CORE_FIELD_H
+#define SQ_CORE_FIELD_H
+
+#include "grid.h"
+
+#include <stdint.h>
+
+enum sq_state {
+    SQ_STATE_VALID = 0,       /* value is a measurement, 0 included */
+    SQ_STATE_UNDETECT = 1,    /* looked, nothing there: value 0 */
+    SQ_STATE_MISSING = 2,     /* should have been there: NaN */
+    SQ_STATE_NO_COVERAGE = 3, /* never looked: NaN */
+    SQ_STATE_REJECTED = 4,    /* quality control: NaN */
+};
+
+struct sq_field {
+    struct sq_grid grid;
+    int64_t time;      /* UTC s; an accumulation carries its end */
+    int interval_s;    /* 0: instantaneous; else the accumulation the rate was made from */
+    float *value;      /* (ny, nx), mm/h */
+    uint8_t *state;    /* (ny, nx), enum sq_state */
+    char source[32];   /* "mrms", "odim", "knmi", "cf" ... */
+    char product[64];  /* what the file calls it: "PrecipRate", "DBZH" ... */
+};
+
+enum sq_status sq_field_init(struct sq_field *f, const struct sq_grid *g, struct sq_err *e) SQ_CHECK;
+void sq_field_finish(struct sq_field *f);
+
+/* Fraction of cells observed, 0 to 1. */
+double sq_field_coverage(const struct sq_field *f);
+
+#endif

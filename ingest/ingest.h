@@ -1,0 +1,94 @@
+/* The room ingest: files on disk -> fields -> an aligned cube. It may flag data; it never fills gaps.
+ *
+ * Formats are found by looking inside a file, never by its name. Not thread safe (ecCodes, netCDF-C). */
+#ifndef SQ_INGEST_H
+#define SQ_INGEST_H
+
+#include "core/cube.h"
+#include "core/field.h"
+
+/* ---- what is there ---------------------------------------------------------------------------------- */
+
+struct sq_frame_info {
+    int64_t time;        /* UTC s, from the contents */
+    int interval_s;      /* accumulation, 0 = instantaneous */
+    struct sq_grid grid;
+    const char *path;
+    int index;           /* which frame inside the file */
+    char source[32];     /* "mrms", "odim", "knmi", "cf" */
+    char product[64];
+};
+
+struct sq_read_params {
+    double zr_a, zr_b;   /* Z = a R^b for dBZ; defaults 200, 1.6. A file's own zr_a, zr_b win */
+    double rate_cap_mmh; /* (0, inf), default 300 */
+    double dbz_cap;      /* dBZ, default 55, applied before Z-R */
+    double range_km;     /* cells farther from the grid's middle are not observed; 0 = off */
+};
+#define SQ_READ_PARAMS_DEFAULT {.zr_a = 200, .zr_b = 1.6, .rate_cap_mmh = 300, .dbz_cap = 55}
+
+struct sq_inputs; /* frames found in the files, ascending in time */
+
+/* `paths`: files, folders (one level, hidden files skipped) and globs. A file that is named and cannot be
+ * read fails the call; a file met in a folder that squall does not know (or a broken one) is logged and
+ * passed over. Several frames of one time: the first path wins, the rest is logged. No frame: SQ_FAILED;
+ * nothing matches a path at all: SQ_ABSENT. Caller closes. */
+enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_read_params *p,
+                              struct sq_inputs **ret, struct sq_err *e) SQ_CHECK;
+void sq_inputs_close(struct sq_inputs **in);
+int sq_inputs_count(const struct sq_inputs *in);
+const struct sq_frame_info *sq_inputs_info(const struct sq_inputs *in, int i); /* valid until close */
+
+/* Reads frame i. Caller finishes *ret. */
+enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret, struct sq_err *e) SQ_CHECK;
+
+/* ---- one grid onto another --------------------------------------------------------------------------- */
+
+enum sq_regrid_method { SQ_REGRID_AUTO, SQ_REGRID_NEAREST, SQ_REGRID_BILINEAR, SQ_REGRID_AREA };
+
+struct sq_regrid; /* the plan for a pair of grids: computed once, kept */
+
+/* Positions are within 0.1 source cell of exact PROJ. AUTO: area mean where the target is at least 1.5
+ * times coarser, else bilinear. Caller destroys. */
+enum sq_status sq_regrid_create(const struct sq_grid *from, const struct sq_grid *to,
+                                enum sq_regrid_method method, struct sq_regrid **ret,
+                                struct sq_err *e) SQ_CHECK;
+void sq_regrid_destroy(struct sq_regrid **r);
+
+/* Values: NaN-aware; a target cell is NaN unless at least half of its weight was observed. `src` has the
+ * cells of `from`, `dst` those of `to`. */
+void sq_regrid_apply(const struct sq_regrid *r, const float *src, float *dst);
+/* States (enum sq_state): nearest. */
+void sq_regrid_states(const struct sq_regrid *r, const uint8_t *src, uint8_t *dst);
+
+/* ---- the cube ---------------------------------------------------------------------------------------- */
+
+struct sq_cube_params {
+    int64_t at;                 /* newest allowed frame time; INT64_MAX = the newest there is */
+    int64_t from;               /* oldest allowed frame time; INT64_MIN = see `frames` */
+    int frames;                 /* this many slots ending at the newest frame; 0 = all from `from` on */
+    int step_s;                 /* slot spacing; 0 = the most frequent spacing of the input, but at least
+                                   `least_step_s`, as a multiple of it (2-minute MRMS is thinned) */
+    int least_step_s;           /* default 240 when 0 */
+    const struct sq_grid *grid; /* target; NULL = native, the grid of the newest frame */
+};
+
+/* A slot takes the frame nearest to its time within half a step; a slot without one is a gap. A frame on
+ * another grid than the newest is regridded when `grid` is given, and otherwise refused by name.
+ * SQ_ABSENT when no frame is at or before `at`. Caller finishes *ret. */
+enum sq_status sq_cube_build(struct sq_inputs *in, const struct sq_cube_params *p, struct sq_cube *ret,
+                             struct sq_err *e) SQ_CHECK;
+
+/* ---- simulated weather ------------------------------------------------------------------------------- */
+
+struct sq_synth_params {
+    uint64_t seed;
+    int n_frames, step_s;  /* default 24, 300 */
+    int64_t start;         /* time of the first frame */
+    struct sq_grid grid;
+};
+
+/* Writes a storm that moves, grows and decays as one CF netCDF file (rain_rate, packed), whole or not at all. */
+enum sq_status sq_synth_write(const char *path, const struct sq_synth_params *p, struct sq_err *e) SQ_CHECK;
+
+#endif

@@ -1,0 +1,60 @@
+#include "test.h"
+
+#include "core/distribution.h"
+#include "core/forecast.h"
+#include "core/instant.h"
+
+static void times_parse_and_print(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    char text[32];
+    int64_t t = 0;
+    REQUIRE_OK(sq_instant_parse("2016-07-11T22:00Z", &t, &err));
+    assert_int_equal(t, 1468274400);
+    assert_string_equal(sq_instant_iso(t, text), "2016-07-11T22:00:00Z");
+    assert_string_equal(sq_instant_compact(t, text), "20160711T2200Z");
+    int64_t same[4] = {0};
+    REQUIRE_OK(sq_instant_parse("20160711T2200Z", &same[0], &err));
+    REQUIRE_OK(sq_instant_parse("2016-07-11 22:00", &same[1], &err));
+    REQUIRE_OK(sq_instant_parse("2016-07-11T22:00:00Z", &same[2], &err));
+    REQUIRE_OK(sq_instant_parse("20160711T220000", &same[3], &err));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(same[i], t);
+    REQUIRE_STATUS(sq_instant_parse("yesterday", &t, &err), SQ_USAGE);
+    REQUIRE_STATUS(sq_instant_parse("2016-13-11T22:00Z", &t, &err), SQ_USAGE);
+    REQUIRE_STATUS(sq_instant_parse("2016-07-11T22:00Zx", &t, &err), SQ_USAGE);
+}
+
+/* The exceedance function is exact at edges, its quantile is its inverse, its mean its integral. */
+static void distribution_is_consistent(void **state)
+{
+    (void)state;
+    struct sq_distribution d = {SQ_THRESHOLDS, sq_thresholds_mmh, SQ_TAIL_MMH};
+    float p[SQ_THRESHOLDS];
+    for (int k = 0; k < d.n; k++)
+        p[k] = 0.9f * expf(-0.15f * (float)k);
+    for (int k = 0; k < d.n; k++)
+        REQUIRE_NEAR(sq_distribution_exceed(&d, p, d.edge[k]), p[k], 1e-6);
+    for (float q = 0.15f; q < 0.999f; q += 0.05f) {
+        float r = sq_distribution_quantile(&d, p, q);
+        REQUIRE_NEAR(sq_distribution_exceed(&d, p, r), 1 - q, 2e-5); /* float logs */
+    }
+    assert_true(sq_distribution_quantile(&d, p, 0.05f) == 0);
+    double sum = 0, h = 1e-3; /* midpoint rule */
+    for (double t = h / 2; t < 400; t += h)
+        sum += h * (double)sq_distribution_exceed(&d, p, (float)t);
+    REQUIRE_NEAR(sq_distribution_mean(&d, p), sum, 2e-3 * sum);
+    float wild[4] = {0.5f, 0.7f, -1, NAN};
+    sq_distribution_order(4, wild);
+    REQUIRE(wild[0] == 0.5f && wild[1] == 0.5f && wild[2] == 0 && wild[3] == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_parse_and_print),
+        cmocka_unit_test(distribution_is_consistent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
