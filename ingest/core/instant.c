@@ -17,10 +17,12 @@ static int64_t days_civil(int y, int m, int d)
 
 int64_t sq_instant_civil(int y, int mo, int d, int h, int mi, int s)
 {
-    if (y < 1000 || y > 9999 || mo < 1 || mo > 12 || d < 1 || d > 31 || h < 0 || h > 24 || mi < 0 ||
-        mi > 59 || s < 0 || s > 60)
+    if (y < 1000 || y > 9999 || mo < 1 || mo > 12 || h < 0 || h > 23 || mi < 0 || mi > 59 || s < 0 || s > 59)
         return SQ_NO_TIME;
-    return days_civil(y, mo, d) * 86400 + h * 3600 + mi * 60 + s;
+    int64_t first = days_civil(y, mo, 1), next = days_civil(y + mo / 12, mo % 12 + 1, 1);
+    if (d < 1 || d > next - first)
+        return SQ_NO_TIME;
+    return (first + d - 1) * 86400 + h * 3600 + mi * 60 + s;
 }
 
 enum sq_status sq_instant_parse(const char *text, int64_t *ret, struct sq_err *e)

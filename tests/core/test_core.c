@@ -24,6 +24,9 @@ static void times_parse_and_print(void **state)
     REQUIRE_STATUS(sq_instant_parse("yesterday", &t, &err), SQ_USAGE);
     REQUIRE_STATUS(sq_instant_parse("2016-13-11T22:00Z", &t, &err), SQ_USAGE);
     REQUIRE_STATUS(sq_instant_parse("2016-07-11T22:00Zx", &t, &err), SQ_USAGE);
+    REQUIRE_OK(sq_instant_parse("2016-02-29T00:00Z", &t, &err));
+    REQUIRE_STATUS(sq_instant_parse("2015-02-29T00:00Z", &t, &err), SQ_USAGE);
+    REQUIRE_STATUS(sq_instant_parse("9999-12-31T24:00Z", &t, &err), SQ_USAGE);
 }
 
 /* The exceedance function is exact at edges, its quantile is its inverse, its mean its integral. */
