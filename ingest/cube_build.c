@@ -1,1 +1,242 @@
-#include "ingest.h"
+/* Aligned slots from frames as they came: which frame goes where, and the gaps between. */
+#include "source.h"
+
+#include "core/crs.h"
+#include "core/instant.h"
+#include "core/log.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_MAX 1000000
+
+/* What is being built from: frames [first, last] of the inputs may be used. */
+struct plan {
+    struct sq_inputs *in;
+    const struct sq_cube_params *p;
+    int first, last;
+    bool *broken; /* [count]: could not be read */
+    int step_s, n;
+};
+
+static int64_t time_of(const struct plan *b, int i)
+{
+    return sq_inputs_info(b->in, i)->time;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The most frequent of n values, the smaller of equals. Sorts v. */
+static int mode(int *v, int n)
+{
+    int best = 0, most = 0;
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    for (int i = 0, run = 0; i < n; i++) {
+        run = i && v[i] == v[i - 1] ? run + 1 : 1;
+        if (run > most) {
+            most = run;
+            best = v[i];
+        }
+    }
+    return best;
+}
+
+/* Step of the slots. Spacings are rounded to 10 s: MRMS reflectivity comes at 12:00:39, 12:02:41. */
+static enum sq_status find_step(struct plan *b, struct sq_err *e)
+{
+    int least = b->p->least_step_s > 0 ? b->p->least_step_s : 240, n = b->last - b->first, *d = NULL;
+    if (b->p->step_s > 0) {
+        b->step_s = b->p->step_s;
+        return SQ_OK;
+    }
+    enum sq_status st = sq_alloc((void **)&d, (size_t)n, sizeof *d, "spacings", e);
+    if (st)
+        return st;
+    for (int i = 0; i < n; i++) {
+        int64_t s = (time_of(b, b->first + i + 1) - time_of(b, b->first + i) + 5) / 10 * 10;
+        d[i] = s < 10 ? 10 : s > 864000 ? 864000 : (int)s;
+    }
+    int step = n ? mode(d, n) : 300;
+    b->step_s = (least + step - 1) / step * step;
+    free(d);
+    return SQ_OK;
+}
+
+/* The usable frames, the step and the number of slots. */
+static enum sq_status plan_slots(struct plan *b, struct sq_err *e)
+{
+    const struct sq_cube_params *p = b->p;
+    b->first = -1;
+    for (int i = 0; i < sq_inputs_count(b->in); i++) {
+        int64_t t = time_of(b, i);
+        if (b->broken[i] || t > p->at || t < p->from)
+            continue;
+        b->first = b->first < 0 ? i : b->first;
+        b->last = i;
+    }
+    char text[32];
+    if (b->first < 0)
+        return sq_fail(e, SQ_ABSENT, "no frame at or before %s: the first input is %s",
+                       p->at == INT64_MAX ? "now" : sq_instant_iso(p->at, text),
+                       sq_inputs_info(b->in, 0)->path);
+    enum sq_status st = find_step(b, e);
+    if (st)
+        return st;
+    int64_t span = time_of(b, b->last) - time_of(b, b->first);
+    int64_t n = (span + b->step_s / 2) / b->step_s + 1;
+    if (p->frames > 0 && (p->from == INT64_MIN || n > p->frames))
+        n = p->frames;
+    if (n > SLOTS_MAX)
+        return sq_fail(e, SQ_FAILED, "frames from %s on span %lld steps of %d s: too many for one cube",
+                       sq_instant_iso(time_of(b, b->first), text), (long long)n, b->step_s);
+    b->n = (int)n;
+    return SQ_OK;
+}
+
+/* The frame nearest to the slot at t among those that belong to it (half a step before, exclusive, to half a
+ * step after, inclusive, so that no frame serves two slots); -1: none. */
+static int frame_for(const struct plan *b, int64_t t)
+{
+    int best = -1, lo = b->first, hi = b->last + 1;
+    while (lo < hi) { /* first frame of the slot */
+        int mid = lo + (hi - lo) / 2;
+        if (2 * (time_of(b, mid) - t) > -b->step_s)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    for (int i = lo; i <= b->last && 2 * (time_of(b, i) - t) <= b->step_s; i++)
+        if (!b->broken[i] && (best < 0 || llabs(time_of(b, i) - t) < llabs(time_of(b, best) - t)))
+            best = i;
+    return best;
+}
+
+/* Moves the field into the slot; only the newest keeps its states. */
+static void fill_slot(struct sq_cube_frame *slot, struct sq_field *f, bool newest)
+{
+    slot->time = f->time;
+    slot->coverage = sq_field_coverage(f);
+    slot->rate_mmh = f->value;
+    f->value = NULL;
+    if (newest) {
+        slot->state = f->state;
+        f->state = NULL;
+    }
+    sq_field_finish(f);
+}
+
+static enum sq_status load_frame(struct plan *b, int i, struct sq_cube_frame *slot, bool newest,
+                                 struct sq_err *e)
+{
+    struct sq_field f = {0};
+    enum sq_status st = sq_inputs_read(b->in, i, &f, e);
+    if (st)
+        return st;
+    slot->path = strdup(sq_inputs_info(b->in, i)->path);
+    if (!slot->path) {
+        sq_field_finish(&f);
+        return sq_fail(e, SQ_FAILED, "out of memory for a path");
+    }
+    fill_slot(slot, &f, newest);
+    return SQ_OK;
+}
+
+/* Loads frame i. One that is broken fails the build if the user named its file; else it is passed over:
+ * broken[i] is set and the slot stays empty. */
+static enum sq_status try_frame(struct plan *b, int i, const struct sq_grid *grid, struct sq_cube_frame *slot,
+                                bool newest, struct sq_err *e)
+{
+    struct sq_err why = {0};
+    const struct sq_frame_info *info = sq_inputs_info(b->in, i);
+    if (!sq_grid_equal(&info->grid, grid))
+        return sq_fail(e, SQ_FAILED, "%s: its grid is not that of the newest frame: choose files of one kind, "
+                       "or a grid for all", info->path);
+    enum sq_status st = load_frame(b, i, slot, newest, &why);
+    if (st && sq_inputs_named(b->in, i))
+        return sq_fail(e, st, "%s", why.text);
+    if (st) {
+        sq_log(SQ_LOG_WARN, "%s: passed over", why.text);
+        b->broken[i] = true;
+    }
+    return SQ_OK;
+}
+
+/* The newest frame that can be read, with the plan that follows from it: it fixes the grid and the slots. */
+static enum sq_status load_newest(struct plan *b, struct sq_cube_frame *newest, struct sq_err *e)
+{
+    enum sq_status st = SQ_OK;
+    while (!st && !newest->rate_mmh) {
+        st = plan_slots(b, e);
+        if (!st)
+            st = try_frame(b, b->last, &sq_inputs_info(b->in, b->last)->grid, newest, true, e);
+    }
+    return st;
+}
+
+static enum sq_status load_slots(struct plan *b, struct sq_cube *c, struct sq_err *e)
+{
+    enum sq_status st = SQ_OK;
+    int64_t end = c->frame[c->n - 1].time;
+    for (int k = c->n - 2; k >= 0 && !st; k--) {
+        struct sq_cube_frame *slot = &c->frame[k];
+        slot->time = end - (int64_t)(c->n - 1 - k) * b->step_s;
+        for (int i = 0; !st && !slot->rate_mmh && (i = frame_for(b, slot->time)) >= 0;)
+            st = try_frame(b, i, &c->grid, slot, false, e);
+    }
+    return st;
+}
+
+static void cell_size(const struct sq_grid *g, double ret[2])
+{
+    double deg = 111195, lat = g->y0 - 0.5 * (g->ny - 1) * g->dy;
+    bool geo = sq_grid_geographic(g);
+    ret[0] = geo ? g->dx * deg * cos(lat * M_PI / 180) : g->dx;
+    ret[1] = geo ? g->dy * deg : g->dy;
+}
+
+static enum sq_status build(struct plan *b, struct sq_cube *c, struct sq_err *e)
+{
+    struct sq_cube_frame newest = {0};
+    enum sq_status st = load_newest(b, &newest, e);
+    if (st)
+        return st;
+    c->step_s = b->step_s;
+    c->grid = sq_inputs_info(b->in, b->last)->grid;
+    snprintf(c->source, sizeof c->source, "%s", sq_inputs_info(b->in, b->last)->source);
+    cell_size(&c->grid, c->cell_m);
+    st = sq_alloc((void **)&c->frame, (size_t)b->n, sizeof *c->frame, "frames of a cube", e);
+    if (st) {
+        free(newest.rate_mmh);
+        free(newest.state);
+        free(newest.path);
+        return st;
+    }
+    c->n = b->n;
+    c->frame[c->n - 1] = newest;
+    return load_slots(b, c, e);
+}
+
+enum sq_status sq_cube_build(struct sq_inputs *in, const struct sq_cube_params *p, struct sq_cube *ret,
+                             struct sq_err *e)
+{
+    struct plan b = {.in = in, .p = p};
+    struct sq_cube c = {0};
+    if (p->grid)
+        return sq_fail(e, SQ_FAILED, "frames onto another grid: cannot be done yet, leave the grid native");
+    enum sq_status st = sq_alloc((void **)&b.broken, (size_t)sq_inputs_count(in), 1, "marks", e);
+    if (!st)
+        st = build(&b, &c, e);
+    free(b.broken);
+    if (st) {
+        sq_cube_finish(&c);
+        return st;
+    }
+    *ret = c;
+    return SQ_OK;
+}

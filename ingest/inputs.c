@@ -1,1 +1,324 @@
-#include "ingest.h"
+/* From the user's paths to a sorted list of frames, and from a frame to its field. */
+#include "source.h"
+
+#include "source_netcdf.h"
+
+#include "core/instant.h"
+#include "core/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* More specific layouts come first. */
+static const struct sq_source *const sources[] = {&sq_source_cf};
+
+/* ---- lists ---------------------------------------------------------------------------------------------- */
+
+struct input {
+    char *path;
+    bool named; /* not found in a folder or by a glob */
+    const struct sq_source *source;
+};
+
+struct frame {
+    struct sq_frame_info info;
+    int input;
+    int order; /* of discovery */
+};
+
+struct sq_frames {
+    struct frame *frame;
+    int n, room;
+    int input; /* the file being scanned */
+    const char *path, *source;
+};
+
+struct sq_inputs {
+    struct sq_read_params params;
+    struct input *input;
+    int n_input, room_input;
+    struct sq_frames frames;
+    struct sq_file open; /* the file read last, kept open: its frames come one after the other */
+    int open_input;      /* -1: none */
+};
+
+/* Makes room for one more of `size` bytes in a growing array. */
+static enum sq_status grow(void **array, int n, int *room, size_t size, struct sq_err *e)
+{
+    if (n < *room)
+        return SQ_OK;
+    int more = *room ? *room * 2 : 64;
+    void *p = realloc(*array, (size_t)more * size);
+    if (!p)
+        return sq_fail(e, SQ_FAILED, "out of memory for a list of %d", more);
+    *array = p;
+    *room = more;
+    return SQ_OK;
+}
+
+enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info *info, struct sq_err *e)
+{
+    enum sq_status st = sq_grid_check(&info->grid, list->path, e);
+    if (st)
+        return st;
+    if (sq_grid_cells(&info->grid) > SQ_CELLS_MAX)
+        return sq_fail(e, SQ_FAILED, "%s: claims %d x %d cells, at most %d are read", list->path,
+                       info->grid.nx, info->grid.ny, SQ_CELLS_MAX);
+    if (info->time < -377705116800 || info->time > 253402300799) /* years -9999 to 9999 */
+        return sq_fail(e, SQ_FAILED, "%s: the time of frame %d is not a time", list->path, info->index);
+    st = grow((void **)&list->frame, list->n, &list->room, sizeof *list->frame, e);
+    if (st)
+        return st;
+    struct frame *f = &list->frame[list->n];
+    *f = (struct frame){.info = *info, .input = list->input, .order = list->n};
+    f->info.path = list->path;
+    snprintf(f->info.source, sizeof f->info.source, "%s", list->source);
+    list->n++;
+    return SQ_OK;
+}
+
+/* ---- files ---------------------------------------------------------------------------------------------- */
+
+static void close_file(struct sq_inputs *in)
+{
+    if (in->open_input >= 0)
+        sq_netcdf_close(in->open.nc);
+    in->open_input = -1;
+}
+
+/* Leaves file i open in in->open. */
+static enum sq_status open_file(struct sq_inputs *in, int i, struct sq_err *e)
+{
+    if (in->open_input == i)
+        return SQ_OK;
+    close_file(in);
+    in->open = (struct sq_file){.path = in->input[i].path, .nc = -1};
+    enum sq_status st = sq_netcdf_open(in->open.path, &in->open.nc, e);
+    if (!st)
+        in->open_input = i;
+    return st;
+}
+
+/* Finds the reader of file i and lists its frames; on failure the list is as it was. */
+static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
+{
+    struct input *input = &in->input[i];
+    int n = in->frames.n;
+    enum sq_status st = open_file(in, i, e);
+    if (st)
+        return st;
+    for (size_t k = 0; k < sizeof sources / sizeof *sources && !input->source; k++)
+        if (sources[k]->probe(&in->open))
+            input->source = sources[k];
+    if (!input->source)
+        return sq_fail(e, SQ_FAILED, "%s: no rain field of a kind that squall reads", input->path);
+    in->frames.input = i;
+    in->frames.path = input->path;
+    in->frames.source = input->source->name;
+    st = input->source->scan(&in->open, &in->frames, e);
+    if (!st && in->frames.n == n)
+        st = sq_fail(e, SQ_FAILED, "%s: holds no frame", input->path);
+    if (st)
+        in->frames.n = n;
+    return st;
+}
+
+/* ---- paths ---------------------------------------------------------------------------------------------- */
+
+static enum sq_status add_input(struct sq_inputs *in, const char *folder, const char *name, bool named,
+                                struct sq_err *e)
+{
+    enum sq_status st = grow((void **)&in->input, in->n_input, &in->room_input, sizeof *in->input, e);
+    if (st)
+        return st;
+    char *path = NULL;
+    size_t n = strlen(folder);
+    const char *slash = n && folder[n - 1] != '/' ? "/" : "";
+    if (asprintf(&path, "%s%s%s", folder, slash, name) < 0)
+        return sq_fail(e, SQ_FAILED, "out of memory for a path");
+    in->input[in->n_input++] = (struct input){.path = path, .named = named};
+    return SQ_OK;
+}
+
+static int visible(const struct dirent *d)
+{
+    return d->d_name[0] != '.';
+}
+
+static enum sq_status add_folder(struct sq_inputs *in, const char *folder, struct sq_err *e)
+{
+    struct dirent **entry = NULL;
+    enum sq_status st = SQ_OK;
+    int n = scandir(folder, &entry, visible, alphasort);
+    if (n < 0)
+        return sq_fail(e, SQ_FAILED, "%s: folder cannot be read: %s", folder, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        if (!st)
+            st = add_input(in, folder, entry[i]->d_name, false, e);
+        free(entry[i]);
+    }
+    free(entry);
+    return st;
+}
+
+static enum sq_status add_glob(struct sq_inputs *in, const char *pattern, struct sq_err *e)
+{
+    glob_t found = {0};
+    enum sq_status st = SQ_OK;
+    int rc = glob(pattern, 0, NULL, &found);
+    if (rc == GLOB_NOMATCH)
+        st = sq_fail(e, SQ_ABSENT, "%s: no such file or folder", pattern);
+    else if (rc)
+        st = sq_fail(e, SQ_FAILED, "%s: cannot be searched", pattern);
+    for (size_t i = 0; !st && i < found.gl_pathc; i++)
+        st = add_input(in, "", found.gl_pathv[i], false, e);
+    globfree(&found);
+    return st;
+}
+
+static enum sq_status add_path(struct sq_inputs *in, const char *path, struct sq_err *e)
+{
+    struct stat s;
+    if (!stat(path, &s))
+        return S_ISDIR(s.st_mode) ? add_folder(in, path, e) : add_input(in, "", path, true, e);
+    if (errno == ENOENT || errno == ENOTDIR)
+        return add_glob(in, path, e);
+    return sq_fail(e, SQ_FAILED, "%s: cannot be looked at: %s", path, strerror(errno));
+}
+
+/* Scans file i. What was not named may be anything: it is logged and passed over. */
+static enum sq_status take_file(struct sq_inputs *in, int i, struct sq_err *e)
+{
+    struct input *input = &in->input[i];
+    struct stat s;
+    struct sq_err why = {0};
+    enum sq_status st;
+    if (stat(input->path, &s))
+        st = sq_fail(&why, SQ_FAILED, "%s: cannot be looked at: %s", input->path, strerror(errno));
+    else if (S_ISREG(s.st_mode))
+        st = scan_file(in, i, &why);
+    else if (S_ISDIR(s.st_mode) && !input->named)
+        return SQ_OK; /* one level */
+    else
+        st = sq_fail(&why, SQ_FAILED, "%s: is not a regular file", input->path);
+    if (!st)
+        return SQ_OK;
+    if (input->named)
+        return sq_fail(e, st, "%s", why.text);
+    sq_log(SQ_LOG_WARN, "%s: passed over", why.text);
+    return SQ_OK;
+}
+
+/* ---- order ---------------------------------------------------------------------------------------------- */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct frame *x = a, *y = b;
+    if (x->info.time != y->info.time)
+        return x->info.time < y->info.time ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* Ascending in time, the first of equal times. */
+static void sort_frames(struct sq_frames *list)
+{
+    int n = 0;
+    if (list->n)
+        qsort(list->frame, (size_t)list->n, sizeof *list->frame, by_time);
+    for (int i = 0; i < list->n; i++) {
+        const struct sq_frame_info *last = n ? &list->frame[n - 1].info : NULL;
+        if (last && last->time == list->frame[i].info.time) {
+            char text[32];
+            sq_log(SQ_LOG_WARN, "%s: left out, %s has a frame of %s already", list->frame[i].info.path,
+                   last->path, sq_instant_iso(last->time, text));
+            continue;
+        }
+        list->frame[n++] = list->frame[i];
+    }
+    list->n = n;
+}
+
+/* ---- public --------------------------------------------------------------------------------------------- */
+
+enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_read_params *p,
+                              struct sq_inputs **ret, struct sq_err *e)
+{
+    struct sq_inputs *in = NULL;
+    enum sq_status st = sq_alloc((void **)&in, 1, sizeof *in, "inputs", e);
+    if (st)
+        return st;
+    in->params = *p;
+    in->open_input = -1;
+    for (int i = 0; i < n_paths && !st; i++)
+        st = add_path(in, paths[i], e);
+    for (int i = 0; i < in->n_input && !st; i++)
+        st = take_file(in, i, e);
+    if (!st && !in->frames.n)
+        st = sq_fail(e, SQ_FAILED, "%s: no file with a frame that squall reads", n_paths ? paths[0] : "input");
+    if (st) {
+        sq_inputs_close(&in);
+        return st;
+    }
+    sort_frames(&in->frames);
+    *ret = in;
+    return SQ_OK;
+}
+
+void sq_inputs_close(struct sq_inputs **in)
+{
+    struct sq_inputs *s = *in;
+    if (!s)
+        return;
+    close_file(s);
+    for (int i = 0; i < s->n_input; i++)
+        free(s->input[i].path);
+    free(s->input);
+    free(s->frames.frame);
+    free(s);
+    *in = NULL;
+}
+
+int sq_inputs_count(const struct sq_inputs *in)
+{
+    return in->frames.n;
+}
+
+const struct sq_frame_info *sq_inputs_info(const struct sq_inputs *in, int i)
+{
+    return &in->frames.frame[i].info;
+}
+
+bool sq_inputs_named(const struct sq_inputs *in, int i)
+{
+    return in->input[in->frames.frame[i].input].named;
+}
+
+enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret, struct sq_err *e)
+{
+    const struct frame *f = &in->frames.frame[i];
+    struct sq_field field = {0};
+    enum sq_status st = open_file(in, f->input, e);
+    if (st)
+        return st;
+    st = sq_field_init(&field, &f->info.grid, e);
+    if (st)
+        return st;
+    field.time = f->info.time;
+    field.interval_s = f->info.interval_s;
+    memcpy(field.source, f->info.source, sizeof field.source);
+    memcpy(field.product, f->info.product, sizeof field.product);
+    st = in->input[f->input].source->read(&in->open, &f->info, &in->params, &field, e);
+    if (!st)
+        st = sq_quality_apply(&field, f->info.path, &in->params, e);
+    if (st) {
+        sq_field_finish(&field);
+        return st;
+    }
+    *ret = field;
+    return SQ_OK;
+}

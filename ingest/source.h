@@ -1,0 +1,51 @@
+/* Readers as a table of verbs: a new network is one file and one line in inputs.c.
+ *
+ * A reader knows one layout. `probe` says whether an opened file is of that layout, `scan` lists its frames
+ * from its headers alone, `read` decodes one of them. Sentinels are resolved and units are mm/h when `read`
+ * returns: no code of a format leaves its reader. Files may be broken or hostile: every number from a file
+ * is checked before it sizes anything. */
+#ifndef SQ_INGEST_SOURCE_H
+#define SQ_INGEST_SOURCE_H
+
+#include "ingest.h"
+
+/* Limits against files that claim what they do not hold. CONUS at 1 km has 24.5 million cells, ten years of
+ * 5-minute frames in one file 1 million. */
+#define SQ_CELLS_MAX 100000000
+#define SQ_FRAMES_MAX 200000
+
+struct sq_file {
+    const char *path; /* not owned */
+    int nc;           /* netCDF id where the file is netCDF or HDF5, else -1 */
+};
+
+struct sq_frames; /* a growing list */
+
+struct sq_source {
+    const char *name; /* goes into sq_frame_info.source */
+    bool (*probe)(const struct sq_file *f);
+    /* Adds the frames with sq_frames_add. */
+    enum sq_status (*scan)(const struct sq_file *f, struct sq_frames *list, struct sq_err *e);
+    /* `ret` is a field on info's grid, all NaN and SQ_STATE_NO_COVERAGE; fills value and state. */
+    enum sq_status (*read)(const struct sq_file *f, const struct sq_frame_info *info,
+                           const struct sq_read_params *p, struct sq_field *ret, struct sq_err *e);
+};
+
+extern const struct sq_source sq_source_grib, sq_source_odim, sq_source_knmi, sq_source_cf;
+
+/* Copies *info into the list after checking its grid and time; path and source are set by the list. */
+enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info *info, struct sq_err *e)
+    SQ_CHECK;
+
+/* Whether frame i comes from a file that the user named (a fault in it is the user's to know), not from a
+ * folder or a glob. */
+bool sq_inputs_named(const struct sq_inputs *in, int i);
+
+/* Rain rate of a reflectivity by Z = a R^b, after the cap. */
+float sq_rate_from_dbz(double dbz, const struct sq_read_params *p);
+
+/* Impossible rates: see quality.c. */
+enum sq_status sq_quality_apply(struct sq_field *f, const char *path, const struct sq_read_params *p,
+                                struct sq_err *e) SQ_CHECK;
+
+#endif
