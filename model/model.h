@@ -88,7 +88,8 @@ double sq_scores_get(const struct sq_scores *s, const char *label, int lead_s, c
                      float threshold_mmh, float scale_km);
 int sq_scores_labels(const struct sq_scores *s, const char **ret, int most);
 int sq_scores_leads(const struct sq_scores *s, int *ret, int most);
-/* The reliability curve: bins of forecast probability; returns how many. */
+/* The reliability curve: mean forecast, frequency of the event and cells of up to `most` equal bins of
+ * probability; empty bins are left out; returns how many there are. */
 int sq_scores_reliability(const struct sq_scores *s, const char *label, int lead_s, float threshold_mmh,
                           int most, double *ret_forecast, double *ret_observed, double *ret_count);
 
