@@ -36,19 +36,21 @@ struct sq_conv_shape {
 
 enum sq_conv_flags {
     SQ_CONV_SILU = 1,      /* y = silu(conv): inference only */
-    SQ_CONV_ADD = 2,       /* y += conv; y is float (needs OUT_F32) */
+    SQ_CONV_ADD = 2,       /* y += conv, or silu(conv); y is float (needs OUT_F32) */
     SQ_CONV_OUT_F32 = 4,   /* y is float whatever the element type */
     SQ_CONV_TRAIN = 8,     /* plan the backward passes too */
     SQ_CONV_GRAD_F32 = 16, /* the gradient of x is written as float */
 };
 
-/* A plan is made once per shape and flags, kept and owned by the kernels. Any implementation that oneDNN
- * itself calls ref or gemm is refused, and the work-arounds for large dilations are used instead. */
+/* A plan is made once per shape and flags, kept and owned by the kernels. What oneDNN itself calls ref or
+ * gemm is used only where no work-around has anything better (odd channel counts, old processors). It is
+ * made for the thread count of the moment (omp_get_max_threads) and must run under the same. */
 struct sq_conv;
 enum sq_status sq_conv_plan(struct sq_kernels *k, const struct sq_conv_shape *s, int flags,
                             const struct sq_conv **ret, struct sq_err *e) SQ_CHECK;
 
-/* Weights packed for plans of one (in, out, kernel); shared by plans of every size and dilation. */
+/* Weights packed for plans of one (in, out, kernel); shared by plans of every size and dilation, made before
+ * or after. Zero until loaded. Destroyed by the caller, before the kernels. */
 struct sq_conv_weights;
 enum sq_status sq_conv_weights_create(const struct sq_conv *c, struct sq_conv_weights **ret,
                                       struct sq_err *e) SQ_CHECK;
@@ -56,7 +58,7 @@ void sq_conv_weights_load(struct sq_conv_weights *w, const float *weight, const 
 void sq_conv_weights_destroy(struct sq_conv_weights **w);
 
 void sq_conv_forward(const struct sq_conv *c, const struct sq_conv_weights *w, const void *x, void *y);
-/* dy is of the element type, dx of the element type or float (GRAD_F32); dx is overwritten. */
+/* Backward wants a plan made with SQ_CONV_TRAIN. dy is of the element type, dx of the element type or float (GRAD_F32); dx is overwritten. */
 void sq_conv_backward_data(const struct sq_conv *c, const struct sq_conv_weights *w, const void *dy, void *dx);
 /* dw and db are overwritten. */
 void sq_conv_backward_weights(const struct sq_conv *c, const void *x, const void *dy, float *dw, float *db);

@@ -1,0 +1,131 @@
+/* What differs between oneDNN 2.6 and 3.x, for kernels_dnnl.c alone: in 2.6 a memory descriptor is a struct
+ * and primitives are described in two steps; in 3.x a descriptor is a handle and one call does it. */
+#ifndef SQ_MODEL_DNNL_COMPAT_H
+#define SQ_MODEL_DNNL_COMPAT_H
+
+#include <oneapi/dnnl/dnnl.h>
+
+/* A descriptor we own, and a view of any: zeroed is empty. */
+struct desc {
+    dnnl_memory_desc_t d;
+};
+
+#if DNNL_VERSION_MAJOR >= 3
+
+typedef const_dnnl_memory_desc_t desc_view;
+
+static inline desc_view view(const struct desc *d)
+{
+    return d->d;
+}
+
+static inline void desc_finish(struct desc *d)
+{
+    dnnl_memory_desc_destroy(d->d);
+    d->d = NULL;
+}
+
+static inline dnnl_status_t desc_by_tag(struct desc *d, int n, const dnnl_dims_t dims, dnnl_data_type_t t,
+                                        dnnl_format_tag_t tag)
+{
+    return dnnl_memory_desc_create_with_tag(&d->d, n, dims, t, tag);
+}
+
+static inline dnnl_status_t desc_by_strides(struct desc *d, int n, const dnnl_dims_t dims, dnnl_data_type_t t,
+                                            const dnnl_dims_t strides)
+{
+    return dnnl_memory_desc_create_with_strides(&d->d, n, dims, t, strides);
+}
+
+static inline dnnl_status_t describe_forward(dnnl_primitive_desc_t *ret, dnnl_engine_t engine, dnnl_prop_kind_t kind,
+                                             desc_view x, desc_view w, desc_view bias, desc_view y,
+                                             const dnnl_dims_t dilate, const dnnl_dims_t pad,
+                                             const_dnnl_primitive_attr_t attr)
+{
+    const dnnl_dims_t stride = {1, 1};
+    return dnnl_convolution_forward_primitive_desc_create(ret, engine, kind, dnnl_convolution_direct, x, w, bias, y,
+                                                          stride, dilate, pad, pad, attr);
+}
+
+static inline dnnl_status_t describe_weights(dnnl_primitive_desc_t *ret, dnnl_engine_t engine, desc_view x,
+                                             desc_view dw, desc_view db, desc_view dy, const dnnl_dims_t dilate,
+                                             const dnnl_dims_t pad, const_dnnl_primitive_desc_t forward,
+                                             const_dnnl_primitive_attr_t attr)
+{
+    const dnnl_dims_t stride = {1, 1};
+    return dnnl_convolution_backward_weights_primitive_desc_create(
+        ret, engine, dnnl_convolution_direct, x, dw, db, dy, stride, dilate, pad, pad, forward, attr);
+}
+
+static inline dnnl_status_t append_silu(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_swish, 1, 0);
+}
+
+static inline dnnl_status_t append_add(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum(ops, 1, 0, dnnl_f32);
+}
+
+#else
+
+typedef const dnnl_memory_desc_t *desc_view;
+
+static inline desc_view view(const struct desc *d)
+{
+    return &d->d;
+}
+
+static inline void desc_finish(struct desc *d)
+{
+    (void)d;
+}
+
+static inline dnnl_status_t desc_by_tag(struct desc *d, int n, const dnnl_dims_t dims, dnnl_data_type_t t,
+                                        dnnl_format_tag_t tag)
+{
+    return dnnl_memory_desc_init_by_tag(&d->d, n, dims, t, tag);
+}
+
+static inline dnnl_status_t desc_by_strides(struct desc *d, int n, const dnnl_dims_t dims, dnnl_data_type_t t,
+                                            const dnnl_dims_t strides)
+{
+    return dnnl_memory_desc_init_by_strides(&d->d, n, dims, t, strides);
+}
+
+static inline dnnl_status_t describe_forward(dnnl_primitive_desc_t *ret, dnnl_engine_t engine, dnnl_prop_kind_t kind,
+                                             desc_view x, desc_view w, desc_view bias, desc_view y,
+                                             const dnnl_dims_t dilate, const dnnl_dims_t pad,
+                                             const_dnnl_primitive_attr_t attr)
+{
+    const dnnl_dims_t stride = {1, 1};
+    dnnl_convolution_desc_t d;
+    dnnl_status_t s = dnnl_dilated_convolution_forward_desc_init(&d, kind, dnnl_convolution_direct, x, w, bias, y,
+                                                                 stride, dilate, pad, pad);
+    return s ? s : dnnl_primitive_desc_create(ret, &d, attr, engine, NULL);
+}
+
+static inline dnnl_status_t describe_weights(dnnl_primitive_desc_t *ret, dnnl_engine_t engine, desc_view x,
+                                             desc_view dw, desc_view db, desc_view dy, const dnnl_dims_t dilate,
+                                             const dnnl_dims_t pad, const_dnnl_primitive_desc_t forward,
+                                             const_dnnl_primitive_attr_t attr)
+{
+    const dnnl_dims_t stride = {1, 1};
+    dnnl_convolution_desc_t d;
+    dnnl_status_t s = dnnl_dilated_convolution_backward_weights_desc_init(&d, dnnl_convolution_direct, x, dw, db, dy,
+                                                                          stride, dilate, pad, pad);
+    return s ? s : dnnl_primitive_desc_create(ret, &d, attr, engine, forward);
+}
+
+static inline dnnl_status_t append_silu(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_swish, 1, 0);
+}
+
+static inline dnnl_status_t append_add(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum_v3(ops, 1, 0, dnnl_f32);
+}
+
+#endif
+#endif
