@@ -165,7 +165,7 @@ static void cf_codes(struct sq_plane *pl, nc_type type)
         double fill;
     } standard[] = {{NC_SHORT, NC_FILL_SHORT}, {NC_INT, NC_FILL_INT},       {NC_FLOAT, (double)NC_FILL_FLOAT},
                     {NC_DOUBLE, NC_FILL_DOUBLE}, {NC_USHORT, NC_FILL_USHORT}, {NC_UINT, NC_FILL_UINT},
-                    {NC_INT64, NC_FILL_INT64}};
+                    {NC_INT64, (double)NC_FILL_INT64}};
     for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
         if (standard[i].type == type)
             sq_plane_code(pl, unwrap(pl, standard[i].fill), SQ_STATE_MISSING);
