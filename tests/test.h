@@ -49,7 +49,7 @@ static inline const char *test_shared(void)
 #define NEED_SHARED()                                                                              \
     do {                                                                                           \
         if (!test_shared()) {                                                                      \
-            print_message("no ../shared/data: skipped\n");                                         \
+            print_message("# no ../shared/data: skipped\n");                                         \
             skip();                                                                                \
         }                                                                                          \
     } while (0)

@@ -92,7 +92,7 @@ static void positions_are_those_of_cs2cs(void **state)
     (void)state;
     struct sq_err err = {0};
     if (system("command -v cs2cs >/dev/null 2>&1")) {
-        print_message("no cs2cs: skipped\n");
+        print_message("# no cs2cs: skipped\n");
         skip();
     }
     for (int k = 0; k < SYSTEMS; k++) {

@@ -62,7 +62,7 @@ static void events_are_read_to_the_last_cell(void **state)
         assert_int_equal(sq_inputs_count(in), ev->frames);
         struct sq_cube_params cp = {.at = INT64_MAX, .from = INT64_MIN};
         REQUIRE_OK(sq_cube_build(in, &cp, &c, &err));
-        print_message("%s: %.2f s\n", ev->file, seconds() - t0);
+        print_message("# %s: %.2f s\n", ev->file, seconds() - t0);
         assert_int_equal(c.n, ev->frames);
         assert_int_equal(c.step_s, ev->step_s);
         assert_int_equal(c.grid.nx, ev->nx);

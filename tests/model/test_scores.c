@@ -207,7 +207,7 @@ static const char *scorer(void)
 #define NEED_SCORER()                                                                                          \
     do {                                                                                                       \
         if (!scorer()) {                                                                                       \
-            print_message("no ../shared/score.py with numpy, scipy and netCDF4: skipped\n");                   \
+            print_message("# no ../shared/score.py with numpy, scipy and netCDF4: skipped\n");                   \
             skip();                                                                                            \
         }                                                                                                      \
     } while (0)
@@ -346,7 +346,7 @@ static int compare(const char *csv, const struct sq_scores *s, const char *only)
         }
     }
     fclose(f);
-    print_message("%d scores agree with score.py, the largest difference is %.2g\n", n, worst);
+    print_message("# %d scores agree with score.py, the largest difference is %.2g\n", n, worst);
     return n;
 }
 
