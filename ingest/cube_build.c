@@ -5,7 +5,6 @@
 #include "core/instant.h"
 #include "core/log.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,14 +191,6 @@ static enum sq_status load_slots(struct plan *b, struct sq_cube *c, struct sq_er
     return st;
 }
 
-static void cell_size(const struct sq_grid *g, double ret[2])
-{
-    double deg = 111195, lat = g->y0 - 0.5 * (g->ny - 1) * g->dy;
-    bool geo = sq_grid_geographic(g);
-    ret[0] = geo ? g->dx * deg * cos(lat * M_PI / 180) : g->dx;
-    ret[1] = geo ? g->dy * deg : g->dy;
-}
-
 static enum sq_status build(struct plan *b, struct sq_cube *c, struct sq_err *e)
 {
     struct sq_cube_frame newest = {0};
@@ -209,8 +200,9 @@ static enum sq_status build(struct plan *b, struct sq_cube *c, struct sq_err *e)
     c->step_s = b->step_s;
     c->grid = sq_inputs_info(b->in, b->last)->grid;
     snprintf(c->source, sizeof c->source, "%s", sq_inputs_info(b->in, b->last)->source);
-    cell_size(&c->grid, c->cell_m);
-    st = sq_alloc((void **)&c->frame, (size_t)b->n, sizeof *c->frame, "frames of a cube", e);
+    st = sq_crs_cell_m(&c->grid, c->cell_m, e);
+    if (!st)
+        st = sq_alloc((void **)&c->frame, (size_t)b->n, sizeof *c->frame, "frames of a cube", e);
     if (st) {
         free(newest.rate_mmh);
         free(newest.state);

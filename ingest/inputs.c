@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 
 /* More specific layouts come first. */
-static const struct sq_source *const sources[] = {&sq_source_cf};
+static const struct sq_source *const sources[] = {&sq_source_odim, &sq_source_knmi, &sq_source_cf,
+                                                  &sq_source_grib};
 
 /* ---- lists ---------------------------------------------------------------------------------------------- */
 

@@ -3,9 +3,11 @@
  * infinite: rejected;
  * slightly negative (above -1): 0, as in products whose packing or advection leaves -0.6 (Bureau of
  * Meteorology, AROME differences);
- * -1 and below: missing, for it is a code that the file does not declare. */
+ * -1 and below: missing, for it is a code that the file does not declare;
+ * outside the range disc: no coverage, for sources that store it as 0. */
 #include "source.h"
 
+#include "core/crs.h"
 #include "core/log.h"
 
 #include <math.h>
@@ -47,6 +49,26 @@ static struct counts check_rates(struct sq_field *f, float cap)
     return c;
 }
 
+static enum sq_status cut_disc(struct sq_field *f, double range_m, struct sq_err *e)
+{
+    double cell[2];
+    enum sq_status st = sq_crs_cell_m(&f->grid, cell, e);
+    if (st)
+        return st;
+    const int nx = f->grid.nx, ny = f->grid.ny;
+    for (int r = 0; r < ny; r++) {
+        double y = (r - 0.5 * (ny - 1)) * cell[1];
+        for (int c = 0; c < nx; c++) {
+            double x = (c - 0.5 * (nx - 1)) * cell[0];
+            if (x * x + y * y > range_m * range_m) {
+                f->value[(size_t)r * (size_t)nx + (size_t)c] = NAN;
+                f->state[(size_t)r * (size_t)nx + (size_t)c] = SQ_STATE_NO_COVERAGE;
+            }
+        }
+    }
+    return SQ_OK;
+}
+
 enum sq_status sq_quality_apply(struct sq_field *f, const char *path, const struct sq_read_params *p,
                                 struct sq_err *e)
 {
@@ -59,7 +81,5 @@ enum sq_status sq_quality_apply(struct sq_field *f, const char *path, const stru
         sq_log(SQ_LOG_WARN, "%s: %zu infinite rates rejected", path, c.rejected);
     if (c.undeclared)
         sq_log(SQ_LOG_WARN, "%s: %zu rates of -1 mm/h and below taken as missing", path, c.undeclared);
-    if (p->range_km > 0)
-        return sq_fail(e, SQ_FAILED, "%s: range_km cannot be used yet", path);
-    return SQ_OK;
+    return p->range_km > 0 ? cut_disc(f, p->range_km * 1000, e) : SQ_OK;
 }

@@ -85,16 +85,20 @@ static bool probe(const struct sq_file *f)
 /* ---- the grid ------------------------------------------------------------------------------------------ */
 
 struct axis {
-    double first, step; /* of the stored order; step may be negative */
+    double first, step; /* as stored; step may be negative */
+    double unit_m;      /* metres of a unit, 0 = not said */
     bool degrees;
 };
 
+/* Metres of one unit of a coordinate; 0 where it does not say. */
 static double axis_unit(int nc, int var, bool *degrees)
 {
-    char unit[64] = "m"; /* OpenMRG says nothing and means metres */
+    char unit[64] = "";
     (void)sq_netcdf_text(nc, var, "units", unit, sizeof unit);
     *degrees = !strncmp(unit, "degree", 6);
-    return !strcmp(unit, "km") || !strcmp(unit, "kilometers") || !strcmp(unit, "kilometres") ? 1000 : 1;
+    if (!strcmp(unit, "km") || !strcmp(unit, "kilometer") || !strcmp(unit, "kilometre"))
+        return 1000;
+    return *unit ? 1 : 0;
 }
 
 /* Cell centres of dimension `dim`, evenly spaced within a tenth of a cell (float coordinates jitter). */
@@ -114,11 +118,11 @@ static enum sq_status read_axis(const struct sq_file *f, int dim, size_t n, stru
     if (!st && nc_get_var_double(f->nc, var, v))
         st = sq_fail(e, SQ_FAILED, "%s: %s cannot be read", f->path, name);
     if (!st) {
-        double factor = axis_unit(f->nc, var, &a->degrees);
-        a->first = v[0] * factor;
-        a->step = (v[n - 1] - v[0]) / (double)(n - 1) * factor;
+        a->unit_m = axis_unit(f->nc, var, &a->degrees);
+        a->first = v[0];
+        a->step = (v[n - 1] - v[0]) / (double)(n - 1);
         for (size_t i = 0; i < n && !st; i++)
-            if (!(fabs(v[i] * factor - a->first - (double)i * a->step) <= 0.1 * fabs(a->step)))
+            if (!(fabs(v[i] - a->first - (double)i * a->step) <= 0.1 * fabs(a->step)))
                 st = sq_fail(e, SQ_FAILED, "%s: %s is not evenly spaced", f->path, name);
         if (!st && a->step == 0)
             st = sq_fail(e, SQ_FAILED, "%s: %s does not change", f->path, name);
@@ -127,30 +131,64 @@ static enum sq_status read_axis(const struct sq_file *f, int dim, size_t n, stru
     return st;
 }
 
-/* The PROJ string, from the most exact statement there is: proj4 says what CF has no words for. */
-static enum sq_status read_crs(const struct sq_file *f, int var, bool degrees, char ret[SQ_CRS_MAX],
-                               struct sq_err *e)
+/* The CF attributes of a grid mapping variable. False where there is no grid_mapping_name. */
+static bool mapping_attributes(int nc, int map, struct sq_cf_crs *cf)
 {
-    char name[NC_MAX_NAME + 1];
-    int map = -1;
-    if (sq_netcdf_text(f->nc, var, "grid_mapping", name, sizeof name) && nc_inq_varid(f->nc, name, &map))
-        map = -1;
-    if (map >= 0 && sq_netcdf_text(f->nc, map, "proj4", ret, SQ_CRS_MAX))
-        return SQ_OK;
-    if (sq_netcdf_text(f->nc, NC_GLOBAL, "proj_string", ret, SQ_CRS_MAX))
-        return SQ_OK;
-    if (degrees) {
-        strcpy(ret, SQ_CRS_LONLAT);
-        return SQ_OK;
+    int n = 0;
+    *cf = (struct sq_cf_crs){0};
+    if (!sq_netcdf_text(nc, map, "grid_mapping_name", cf->name, sizeof cf->name) || nc_inq_varnatts(nc, map, &n))
+        return false;
+    for (int i = 0; i < n && cf->n < SQ_CF_ATTR_MAX; i++) {
+        char key[NC_MAX_NAME + 1];
+        int at = cf->n;
+        if (nc_inq_attname(nc, map, i, key) || strlen(key) >= sizeof cf->attr[0].key)
+            continue;
+        cf->attr[at].n_value = sq_netcdf_numbers(nc, map, key, cf->attr[at].value, 2);
+        if (!cf->attr[at].n_value &&
+            !sq_netcdf_text(nc, map, key, cf->attr[at].text, sizeof cf->attr[0].text))
+            continue;
+        strcpy(cf->attr[at].key, key);
+        cf->n++;
     }
-    return sq_fail(e, SQ_FAILED, "%s: no coordinate system: a grid_mapping with proj4 is expected", f->path);
+    return true;
 }
 
-static enum sq_status read_grid(const struct sq_file *f, int var, struct sq_grid *g, bool *south_up,
-                                struct sq_err *e)
+/* The coordinate system, from the most exact statement there is: proj4 says what CF has no words for (the
+ * Swiss grid, datum shifts). `*unit_m` are metres of one unit of its coordinates. */
+static enum sq_status read_crs(const struct sq_file *f, int var, bool degrees, char ret[SQ_CRS_MAX],
+                               double *unit_m, struct sq_err *e)
+{
+    static const char *const wkt[] = {"crs_wkt", "spatial_ref"};
+    char name[NC_MAX_NAME + 1], text[16384];
+    struct sq_cf_crs cf;
+    struct sq_err why;
+    enum sq_status st = SQ_FAILED;
+    int map = -1;
+    *unit_m = 1;
+    if (!sq_netcdf_text(f->nc, var, "grid_mapping", name, sizeof name) || nc_inq_varid(f->nc, name, &map))
+        map = -1; /* which is also NC_GLOBAL, where no such attributes are */
+    snprintf(why.text, sizeof why.text, "no coordinate system: a grid mapping is expected");
+    if (map >= 0 && sq_netcdf_text(f->nc, map, "proj4", text, sizeof text))
+        st = sq_crs_normalise(text, ret, unit_m, &why);
+    if (st && map >= 0 && mapping_attributes(f->nc, map, &cf))
+        st = sq_crs_from_cf(&cf, ret, &why);
+    for (int i = 0; i < 2 && st && map >= 0; i++)
+        if (sq_netcdf_text(f->nc, map, wkt[i], text, sizeof text))
+            st = sq_crs_normalise(text, ret, unit_m, &why);
+    if (st && sq_netcdf_text(f->nc, NC_GLOBAL, "proj_string", text, sizeof text))
+        st = sq_crs_normalise(text, ret, unit_m, &why);
+    if (st && degrees) {
+        strcpy(ret, SQ_CRS_LONLAT);
+        st = SQ_OK;
+    }
+    return st ? sq_fail(e, st, "%s: %s", f->path, why.text) : SQ_OK;
+}
+
+static enum sq_status read_grid(const struct sq_file *f, int var, struct sq_grid *g, struct sq_err *e)
 {
     int dim[8], n;
     struct axis x, y;
+    double unit_m;
     if (!sq_plane_size(f->nc, var, &g->ny, &g->nx) || nc_inq_varndims(f->nc, var, &n) ||
         nc_inq_vardimid(f->nc, var, dim))
         return sq_fail(e, SQ_FAILED, "%s: the rain variable has no plane of at most %d cells a side", f->path,
@@ -159,16 +197,16 @@ static enum sq_status read_grid(const struct sq_file *f, int var, struct sq_grid
     if (!st)
         st = read_axis(f, dim[n - 1], (size_t)g->nx, &x, e);
     if (!st)
-        st = read_crs(f, var, x.degrees && y.degrees, g->crs, e);
+        st = read_crs(f, var, x.degrees && y.degrees, g->crs, &unit_m, e);
     if (st)
         return st;
     if (x.step < 0)
         return sq_fail(e, SQ_FAILED, "%s: x runs from east to west, which squall does not read", f->path);
-    *south_up = y.step > 0;
-    g->x0 = x.first;
-    g->dx = x.step;
-    g->dy = fabs(y.step);
-    g->y0 = *south_up ? y.first + (g->ny - 1) * g->dy : y.first;
+    double ux = x.unit_m > 0 ? x.unit_m : unit_m, uy = y.unit_m > 0 ? y.unit_m : unit_m;
+    g->x0 = x.first * ux;
+    g->dx = x.step * ux;
+    g->dy = fabs(y.step) * uy;
+    g->y0 = y.first * uy + (y.step > 0 ? (g->ny - 1) * g->dy : 0);
     if (sq_grid_geographic(g) && g->x0 > 180)
         g->x0 -= 360;
     return SQ_OK;
@@ -310,11 +348,10 @@ static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, stru
     struct sq_frame_info info = {0};
     int dim, place, var = rain_variable(f->nc);
     size_t n;
-    bool south_up;
     double minutes;
     int64_t *time = NULL;
     char name[NC_MAX_NAME + 1];
-    enum sq_status st = read_grid(f, var, &info.grid, &south_up, e);
+    enum sq_status st = read_grid(f, var, &info.grid, e);
     if (!st)
         st = frame_dimension(f, var, &dim, &n, &place, e);
     if (st)
@@ -339,19 +376,21 @@ static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, stru
 static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_info *info,
                                  const struct sq_read_params *p, struct sq_field *ret, struct sq_err *e)
 {
-    int dim, place, n_dims, var = rain_variable(f->nc);
+    int place, n_dims, dim[8], var = rain_variable(f->nc);
     size_t n;
-    struct sq_grid g;
+    struct axis y;
     struct sq_plane pl = sq_plane_plain(f->nc, var);
-    enum sq_status st = read_grid(f, var, &g, &pl.south_up, e);
-    if (!st)
-        st = frame_dimension(f, var, &dim, &n, &place, e);
+    const struct unit *unit = variable_unit(f, var);
+    enum sq_status st = frame_dimension(f, var, &dim[0], &n, &place, e);
     if (st)
         return st;
-    const struct unit *unit = variable_unit(f, var);
-    if (!unit || nc_inq_varndims(f->nc, var, &n_dims))
+    if (!unit || nc_inq_varndims(f->nc, var, &n_dims) || n_dims < 2 || nc_inq_vardimid(f->nc, var, dim))
         return sq_fail(e, SQ_FAILED, "%s: the rain variable cannot be described", f->path);
+    st = read_axis(f, dim[n_dims - 2], (size_t)info->grid.ny, &y, e);
+    if (st)
+        return st;
     sq_plane_cf(&pl);
+    pl.south_up = y.step > 0;
     pl.n_lead = n_dims - 2;
     if (place >= 0)
         pl.at[place] = (size_t)info->index;

@@ -1,1 +1,331 @@
-#include "ingest.h"
+/* MRMS (NOAA NSSL): PrecipRate and ReflectivityAtLowestAltitude in GRIB2, plain or in gzip.
+ *
+ * The sections are checked octet by octet here (WMO Manual on Codes, FM 92 GRIB edition 2), so that frames
+ * are listed from headers alone and ecCodes, which decodes the values, only sees messages of the one shape
+ * that MRMS has: regular latitude-longitude from the north-west, no bitmap, PNG or simple packing. */
+#include "source.h"
+
+#include "core/crs.h"
+#include "core/instant.h"
+
+#include <eccodes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#define MESSAGE_MAX (256u << 20) /* bytes */
+#define PNG_HEAD 29              /* of the signature and IHDR: sizes, depth, kind of colour */
+
+/* One message, by its octets: section k of the standard, octet n at s[k][n - 1]. */
+struct message {
+    size_t at, length; /* in the unpacked file */
+    uint8_t s0[16], s[8][72];
+    uint32_t n[8]; /* section lengths */
+    uint8_t png[PNG_HEAD];
+};
+
+static uint32_t be(const uint8_t *octets, int n)
+{
+    uint32_t v = 0;
+    for (int i = 0; i < n; i++)
+        v = v << 8 | octets[i];
+    return v;
+}
+
+/* ---- the file ------------------------------------------------------------------------------------------ */
+
+static bool probe(const struct sq_file *f)
+{
+    char head[4];
+    gzFile gz = f->nc < 0 ? gzopen(f->path, "rbe") : NULL;
+    if (!gz)
+        return false;
+    bool ours = gzread(gz, head, 4) == 4 && !memcmp(head, "GRIB", 4);
+    gzclose_r(gz);
+    return ours;
+}
+
+static enum sq_status cut(const char *path, struct sq_err *e)
+{
+    return sq_fail(e, SQ_FAILED, "%s: GRIB file is cut or broken", path);
+}
+
+static bool take(gzFile gz, void *to, size_t n)
+{
+    return gzread(gz, to, (unsigned)n) == (int)n;
+}
+
+static bool skip(gzFile gz, size_t n)
+{
+    return gzseek(gz, (z_off_t)n, SEEK_CUR) >= 0;
+}
+
+/* The lengths that the sections of an MRMS message have; 0: any. */
+static const uint32_t section_length[8] = {0, 21, 0, 72, 34, 21, 6, 0};
+
+/* Sections 1 to 7, each once and in order; a section 2 is not MRMS. `left` octets until "7777". */
+static bool take_sections(gzFile gz, struct message *m, size_t left)
+{
+    for (int k = 1; k <= 7; k += k == 1 ? 2 : 1) {
+        uint8_t *s = m->s[k];
+        if (left < 5 || !take(gz, s, 5) || s[4] != k)
+            return false;
+        m->n[k] = be(s, 4);
+        if (m->n[k] < 5 || m->n[k] > left || (section_length[k] && m->n[k] != section_length[k]))
+            return false;
+        left -= m->n[k];
+        size_t want = k < 7 ? m->n[k] - 5 : m->n[k] - 5 < PNG_HEAD ? m->n[k] - 5 : PNG_HEAD;
+        if (!take(gz, k < 7 ? s + 5 : m->png, want) || !skip(gz, m->n[k] - 5 - want))
+            return false;
+    }
+    return left == 0;
+}
+
+/* The next message's headers; *end is set instead at the end of the file. */
+static enum sq_status next_message(gzFile gz, const char *path, struct message *m, bool *end, struct sq_err *e)
+{
+    uint8_t tail[4];
+    *m = (struct message){.at = (size_t)gztell(gz)};
+    int n = gzread(gz, m->s0, 16), rc = Z_OK;
+    *end = n == 0;
+    if (n == 0) {
+        (void)gzerror(gz, &rc); /* the gzip stream may end too early */
+        return rc == Z_OK ? SQ_OK : cut(path, e);
+    }
+    if (n != 16 || memcmp(m->s0, "GRIB", 4))
+        return cut(path, e);
+    if (m->s0[7] != 2)
+        return sq_fail(e, SQ_FAILED, "%s: GRIB edition %d, 2 is expected of radar", path, m->s0[7]);
+    if (be(m->s0 + 8, 4) || be(m->s0 + 12, 4) > MESSAGE_MAX)
+        return sq_fail(e, SQ_FAILED, "%s: GRIB message claims more than %u bytes", path, MESSAGE_MAX);
+    m->length = be(m->s0 + 12, 4);
+    if (be(m->s0 + 6, 1) != 209) { /* another discipline: passed over whole */
+        if (m->length < 20 || !skip(gz, m->length - 20))
+            return cut(path, e);
+    } else if (m->length < 20 || !take_sections(gz, m, m->length - 20)) {
+        return cut(path, e);
+    }
+    return take(gz, tail, 4) && !memcmp(tail, "7777", 4) ? SQ_OK : cut(path, e);
+}
+
+/* ---- what a message says ------------------------------------------------------------------------------- */
+
+enum kind { NOT_RAIN, RATE, REFLECTIVITY };
+
+/* MRMS by numbers: ecCodes and others have no names for them. */
+static enum kind kind_of(const struct message *m)
+{
+    if (m->s0[6] != 209 || be(m->s[1] + 5, 2) != 161)
+        return NOT_RAIN;
+    int category = m->s[4][9], number = m->s[4][10];
+    return category == 6 && number == 1 ? RATE : category == 3 && number == 57 ? REFLECTIVITY : NOT_RAIN;
+}
+
+/* GRIB integers have their sign in the first bit. Degrees. */
+static double degrees(const uint8_t *octets)
+{
+    uint32_t v = be(octets, 4);
+    double d = (v & 0x7fffffff) * 1e-6;
+    return v >> 31 ? -d : d;
+}
+
+/* Step from the increments: first and last point are rounded in the files and give 0.009999999714. */
+static enum sq_status read_grid(const struct message *m, const char *path, struct sq_grid *g, struct sq_err *e)
+{
+    const uint8_t *s = m->s[3];
+    uint32_t nx = be(s + 30, 4), ny = be(s + 34, 4), basic = be(s + 38, 4), parts = be(s + 42, 4);
+    if (s[5] || s[10] || s[11] || be(s + 12, 2) || s[71] || nx > SQ_GRID_MAX || ny > SQ_GRID_MAX ||
+        be(s + 6, 4) != nx * ny || !((basic == 0 || basic == 1) && (parts == 1000000 || !basic)))
+        return sq_fail(e, SQ_FAILED, "%s: no regular latitude-longitude grid from the north-west in microdegrees",
+                       path);
+    g->nx = (int)nx;
+    g->ny = (int)ny;
+    g->y0 = degrees(s + 46);
+    g->x0 = degrees(s + 50);
+    g->dx = degrees(s + 63);
+    g->dy = degrees(s + 67);
+    if (g->x0 > 180)
+        g->x0 -= 360;
+    strcpy(g->crs, SQ_CRS_LONLAT); /* the ellipsoid of 1965 in the files is not meant */
+    return SQ_OK;
+}
+
+/* The packing is one that holds the grid's cells and no other number of them. */
+static bool packing_fits(const struct message *m, uint32_t cells)
+{
+    const uint8_t *s = m->s[5];
+    uint32_t template = be(s + 9, 2), bits = s[19], room = m->n[7] - 5;
+    if (be(s + 5, 4) != cells || m->s[6][5] != 255 || be(m->s[4] + 5, 2) || be(m->s[4] + 7, 2))
+        return false;
+    if (bits == 0)
+        return template == 0 || template == 41;
+    if (template == 0)
+        return bits <= 32 && ((uint64_t)cells * bits + 7) / 8 <= room;
+    const uint8_t *p = m->png;
+    return template == 41 && room >= PNG_HEAD && !memcmp(p, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) &&
+           be(p + 16, 4) == be(m->s[3] + 30, 4) && be(p + 20, 4) == be(m->s[3] + 34, 4) &&
+           p[24] == bits && (bits == 8 || bits == 16) && p[25] == 0;
+}
+
+/* Observation time with its seconds, which ecCodes would drop from dataTime. */
+static int64_t time_of(const struct message *m)
+{
+    const uint8_t *s = m->s[1];
+    return sq_instant_civil((int)be(s + 12, 2), s[14], s[15], s[16], s[17], s[18]);
+}
+
+static enum sq_status describe(const struct message *m, const char *path, struct sq_frame_info *info,
+                               struct sq_err *e)
+{
+    enum sq_status st = read_grid(m, path, &info->grid, e);
+    if (st)
+        return st;
+    if (!packing_fits(m, (uint32_t)info->grid.nx * (uint32_t)info->grid.ny))
+        return sq_fail(e, SQ_FAILED, "%s: values are packed otherwise than MRMS does, or do not fit the grid",
+                       path);
+    info->time = time_of(m);
+    snprintf(info->product, sizeof info->product, "%s",
+             kind_of(m) == RATE ? "PrecipRate" : "ReflectivityAtLowestAltitude");
+    return SQ_OK;
+}
+
+static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, struct sq_err *e)
+{
+    gzFile gz = gzopen(f->path, "rbe");
+    struct message m;
+    bool end = false, any = false;
+    enum sq_status st = gz ? SQ_OK : cut(f->path, e);
+    for (int i = 0; !st; i++) {
+        struct sq_frame_info info = {.index = i};
+        st = next_message(gz, f->path, &m, &end, e);
+        if (st || end)
+            break;
+        if (kind_of(&m) == NOT_RAIN)
+            continue;
+        any = true;
+        st = describe(&m, f->path, &info, e);
+        if (!st)
+            st = sq_frames_add(list, &info, e);
+    }
+    if (!st && !any)
+        st = sq_fail(e, SQ_FAILED, "%s: GRIB file without an MRMS rain rate or lowest reflectivity", f->path);
+    if (gz)
+        gzclose_r(gz);
+    return st;
+}
+
+/* ---- values -------------------------------------------------------------------------------------------- */
+
+/* MRMS has no bitmap: what is missing is a value. -99 dBZ means "looked, no echo", whatever the table of
+ * MRMS calls it: it fills the dry country. Echoes go below zero, so codes are met by equality; packing
+ * leaves 1e-13 of noise that the float does not show. */
+static void decode_rate(const double *v, size_t n, struct sq_field *f)
+{
+    for (size_t i = 0; i < n; i++) {
+        float r = (float)v[i];
+        int is = r == -3 ? SQ_STATE_NO_COVERAGE : r == -1 ? SQ_STATE_MISSING : SQ_STATE_VALID;
+        f->state[i] = (uint8_t)is;
+        f->value[i] = is == SQ_STATE_VALID ? r : NAN;
+    }
+}
+
+static void decode_reflectivity(const double *v, size_t n, const struct sq_read_params *p, struct sq_field *f)
+{
+    for (size_t i = 0; i < n; i++) {
+        float z = (float)v[i];
+        int is = z == -999 ? SQ_STATE_NO_COVERAGE : z == -99 ? SQ_STATE_UNDETECT : SQ_STATE_VALID;
+        f->state[i] = (uint8_t)is;
+        f->value[i] = is == SQ_STATE_VALID      ? sq_rate_from_dbz((double)z, p)
+                      : is == SQ_STATE_UNDETECT ? 0
+                                                : NAN;
+    }
+}
+
+static void silent(const codes_context *c, int level, const char *text)
+{
+    (void)c;
+    (void)level;
+    (void)text;
+}
+
+/* The values of a whole message; caller frees *ret. */
+static enum sq_status unpack(const char *path, const uint8_t *bytes, size_t n_bytes, size_t n, double **ret,
+                             struct sq_err *e)
+{
+    size_t got = n;
+    double *v = NULL;
+    codes_handle *h = NULL;
+    enum sq_status st = SQ_OK;
+    codes_context_set_logging_proc(codes_context_get_default(), silent); /* our message says it */
+    h = codes_handle_new_from_message(NULL, bytes, n_bytes);
+    v = malloc(n * sizeof *v);
+    if (!h || !v)
+        st = h ? sq_fail(e, SQ_FAILED, "out of memory for %zu values", n) : cut(path, e);
+    else if (codes_get_double_array(h, "values", v, &got) || got != n)
+        st = sq_fail(e, SQ_FAILED, "%s: values cannot be unpacked, the file is broken", path);
+    codes_handle_delete(h);
+    if (st)
+        free(v);
+    else
+        *ret = v;
+    return st;
+}
+
+/* The message of frame `index`, checked again: the file may have changed since the scan. */
+static enum sq_status find_message(gzFile gz, const struct sq_frame_info *info, struct message *m,
+                                   struct sq_err *e)
+{
+    struct sq_frame_info now = {0};
+    bool end = false;
+    enum sq_status st = SQ_OK;
+    for (int i = 0; i <= info->index && !st && !end; i++)
+        st = next_message(gz, info->path, m, &end, e);
+    if (!st && !end && kind_of(m) != NOT_RAIN)
+        st = describe(m, info->path, &now, e);
+    if (!st && (!sq_grid_equal(&now.grid, &info->grid) || now.time != info->time))
+        st = sq_fail(e, SQ_FAILED, "%s: changed while it was read", info->path);
+    return st;
+}
+
+static enum sq_status read_bytes(gzFile gz, const char *path, const struct message *m, uint8_t **ret,
+                                 struct sq_err *e)
+{
+    uint8_t *bytes = NULL;
+    enum sq_status st = sq_alloc((void **)&bytes, m->length, 1, "a GRIB message", e);
+    if (!st && (gzseek(gz, (z_off_t)m->at, SEEK_SET) < 0 || !take(gz, bytes, m->length) ||
+                memcmp(bytes, m->s0, sizeof m->s0)))
+        st = cut(path, e);
+    if (st)
+        free(bytes);
+    else
+        *ret = bytes;
+    return st;
+}
+
+static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_info *info,
+                                 const struct sq_read_params *p, struct sq_field *ret, struct sq_err *e)
+{
+    struct message m;
+    uint8_t *bytes = NULL;
+    double *v = NULL;
+    size_t n = sq_grid_cells(&info->grid);
+    gzFile gz = gzopen(f->path, "rbe");
+    enum sq_status st = gz ? find_message(gz, info, &m, e) : cut(f->path, e);
+    if (!st)
+        st = read_bytes(gz, f->path, &m, &bytes, e);
+    if (!st)
+        st = unpack(f->path, bytes, m.length, n, &v, e);
+    if (!st && kind_of(&m) == RATE)
+        decode_rate(v, n, ret);
+    else if (!st)
+        decode_reflectivity(v, n, p, ret);
+    free(v);
+    free(bytes);
+    if (gz)
+        gzclose_r(gz);
+    return st;
+}
+
+const struct sq_source sq_source_grib = {"mrms", probe, scan, read_frame};

@@ -111,7 +111,8 @@ struct sq_plane sq_plane_plain(int nc, int var)
                              .gain = 1,
                              .factor = 1,
                              .valid_min = -INFINITY,
-                             .valid_max = INFINITY};
+                             .valid_max = INFINITY,
+                             .nan = SQ_STATE_MISSING};
 }
 
 /* How a number read from an attribute is stored in the variable: codes are compared in the stored type. */
@@ -215,7 +216,8 @@ static void decode_row(const struct sq_plane *pl, const struct sq_read_params *p
 {
     for (size_t i = 0; i < nx; i++) {
         double r = unwrap(pl, raw[i]);
-        int is = isnan(r) || r < pl->valid_min || r > pl->valid_max ? SQ_STATE_MISSING : SQ_STATE_VALID;
+        int is = isnan(r) ? (int)pl->nan : SQ_STATE_VALID;
+        is = r < pl->valid_min || r > pl->valid_max ? SQ_STATE_MISSING : is;
         for (int k = 0; k < pl->n_code; k++)
             is = r == pl->code[k].raw ? pl->code[k].state : is;
         state[i] = (uint8_t)is;

@@ -36,10 +36,11 @@ struct sq_plane {
         double raw;
         uint8_t state;
     } code[8];
+    enum sq_state nan; /* what a stored NaN means */
     bool dbz; /* values are dBZ: made rates by Z-R */
 };
 
-/* gain 1, factor 1, no codes, no range. */
+/* gain 1, factor 1, no codes, no range, NaN is missing. */
 struct sq_plane sq_plane_plain(int nc, int var);
 void sq_plane_code(struct sq_plane *pl, double raw, enum sq_state state);
 /* Codes, range and packing as the CF attributes of the variable say. */
