@@ -1,1 +1,340 @@
+/* One grid onto another. The plan holds, for every target cell and a rim of one, where its centre lies in the
+ * source, counted in source cells. PROJ is asked on a coarse lattice; a block is interpolated from its corners
+ * where its middle and the middles of its sides come out right, and quartered where they do not.
+ *
+ * One rule samples for all methods: a box, as wide as a part of the target cell but at most one source cell,
+ * takes the mean of the source cells under it. A box of width 1 is bilinear interpolation, and boxes that tile
+ * the target cell give its area mean. */
 #include "ingest.h"
+#include "core/crs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 32, PARTS = 256 };
+static const double tolerance = 0.05;       /* source cells, at the middles, where the error is greatest */
+static const float enough = 0.5f - 1e-4f;   /* half of the weight, but for rounding */
+static const double coarser = 1.5 - 1e-3;
+
+struct sq_regrid {
+    struct sq_grid from, to;
+    enum sq_regrid_method method;
+    int period;       /* columns round the earth where the source goes round it; else 0 */
+    size_t stride;    /* to.nx + 2 */
+    float *col, *row; /* (to.ny + 2, to.nx + 2); NaN where the map has no such place */
+};
+
+/* ---- positions ---------------------------------------------------------------------------------------- */
+
+struct way {
+    struct sq_crs_map *map; /* NULL: both grids are on one map */
+    const struct sq_grid *from, *to;
+    double turn; /* columns in 360 degrees, 0 where columns are not degrees */
+};
+
+/* Exact: n places given as target column x and row y become source columns and rows. */
+static void locate(const struct way *w, size_t n, double *x, double *y)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[i] = sq_grid_x(w->to, x[i]);
+        y[i] = sq_grid_y(w->to, y[i]);
+    }
+    if (w->map)
+        sq_crs_forward(w->map, n, x, y);
+    for (size_t i = 0; i < n; i++) {
+        x[i] = (x[i] - w->from->x0) / w->from->dx;
+        y[i] = (w->from->y0 - y[i]) / w->from->dy;
+    }
+}
+
+/* The column beside `near`, not a turn round the earth away from it. */
+static double unwind(double col, double near, double turn)
+{
+    return turn > 0 ? near + remainder(col - near, turn) : col;
+}
+
+static void store(struct sq_regrid *r, const struct way *w, int i, int j, double col, double row)
+{
+    size_t at = (size_t)(j + 1) * r->stride + (size_t)(i + 1);
+    if (w->turn > 0)
+        col -= w->turn * floor((col + 0.5) / w->turn);
+    r->col[at] = (float)col;
+    r->row[at] = (float)row;
+}
+
+static double blend(const double c[4], double u, double v)
+{
+    return (c[0] * (1 - u) + c[1] * u) * (1 - v) + (c[2] * (1 - u) + c[3] * u) * v;
+}
+
+/* Whether the corners (points 0 to 3 of 9) predict the other five. */
+static bool corners_suffice(const double x[9], const double y[9], const double u[9], const double v[9])
+{
+    for (int k = 4; k < 9; k++)
+        if (!(fabs(blend(x, u[k], v[k]) - x[k]) < tolerance && fabs(blend(y, u[k], v[k]) - y[k]) < tolerance))
+            return false;
+    return true;
+}
+
+/* Fills target columns i0 to i1 and rows j0 to j1, both included. */
+static void fill(struct sq_regrid *r, const struct way *w, int i0, int i1, int j0, int j1)
+{
+    static const double u[9] = {0, 1, 0, 1, 0.5, 0, 1, 0.5, 0.5}, v[9] = {0, 0, 1, 1, 0.5, 0.5, 0.5, 0, 1};
+    double x[9], y[9];
+    double near = NAN;
+    int lost = 0;
+    if (i1 - i0 < 3 && j1 - j0 < 3) {
+        int n = 0, nx = i1 - i0 + 1, ny = j1 - j0 + 1;
+        for (; n < nx * ny; n++) {
+            x[n] = i0 + n % nx;
+            y[n] = j0 + n / nx;
+        }
+        locate(w, (size_t)n, x, y);
+        while (n--)
+            store(r, w, i0 + n % nx, j0 + n / nx, x[n], y[n]);
+        return;
+    }
+    for (int k = 0; k < 9; k++) {
+        x[k] = i0 + u[k] * (i1 - i0);
+        y[k] = j0 + v[k] * (j1 - j0);
+    }
+    locate(w, 9, x, y);
+    for (int k = 0; k < 9; k++) {
+        near = isnan(near) ? x[k] : near;
+        x[k] = unwind(x[k], near, w->turn);
+        lost += isnan(x[k]);
+    }
+    if (lost < 9 && !corners_suffice(x, y, u, v)) {
+        int im = (i0 + i1) / 2, jm = (j0 + j1) / 2;
+        fill(r, w, i0, im, j0, jm);
+        if (im < i1)
+            fill(r, w, im + 1, i1, j0, jm);
+        if (jm < j1)
+            fill(r, w, i0, im, jm + 1, j1);
+        if (im < i1 && jm < j1)
+            fill(r, w, im + 1, i1, jm + 1, j1);
+        return;
+    }
+    for (int j = j0; j <= j1; j++)
+        for (int i = i0; i <= i1; i++) {
+            double s = i1 > i0 ? (double)(i - i0) / (i1 - i0) : 0, t = j1 > j0 ? (double)(j - j0) / (j1 - j0) : 0;
+            store(r, w, i, j, blend(x, s, t), blend(y, s, t));
+        }
+}
+
+/* ---- from positions to cells --------------------------------------------------------------------------- */
+
+/* floorf of what fits an int: a call of the C library costs more than the rest of a sample. */
+static inline int below(float x)
+{
+    int i = (int)x;
+    return i - ((float)i > x);
+}
+
+static inline bool inside(const struct sq_regrid *r, float col, float row)
+{
+    return (r->period || (col >= -0.5f && col <= (float)r->from.nx - 0.5f)) && row >= -0.5f &&
+           row <= (float)r->from.ny - 0.5f;
+}
+
+/* Index of column j of the source, which may be one beyond its ends. */
+static inline int wrap(const struct sq_regrid *r, int j)
+{
+    if (j < 0)
+        return r->period ? r->period - 1 : 0;
+    if (j >= r->from.nx)
+        return r->period ? j - r->period : r->from.nx - 1;
+    return j;
+}
+
+static inline int clip(int i, int n)
+{
+    return i < 0 ? 0 : i < n ? i : n - 1;
+}
+
+static inline size_t nearest(const struct sq_regrid *r, float col, float row)
+{
+    int i = wrap(r, below(col + 0.5f)), j = clip(below(row + 0.5f), r->from.ny);
+    return (size_t)j * (size_t)r->from.nx + (size_t)i;
+}
+
+/* Adds the mean under a box round (col, row), 1/qx x 1/qy cells, to *sum, and its observed part to *seen. */
+static inline void sample(const struct sq_regrid *r, const float *src, float col, float row, float qx, float qy,
+                          float *sum, float *seen)
+{
+    int left = below(col), top = below(row);
+    float u = 0.5f + (col - (float)left - 0.5f) * qx, v = 0.5f + (row - (float)top - 0.5f) * qy;
+    u = u < 0 ? 0 : u > 1 ? 1 : u;
+    v = v < 0 ? 0 : v > 1 ? 1 : v;
+    size_t i0 = (size_t)wrap(r, left), i1 = (size_t)wrap(r, left + 1), nx = (size_t)r->from.nx;
+    const float *line0 = src + (size_t)clip(top, r->from.ny) * nx;
+    const float *line1 = src + (size_t)clip(top + 1, r->from.ny) * nx;
+    const float value[4] = {line0[i0], line0[i1], line1[i0], line1[i1]};
+    const float weight[4] = {(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v};
+    for (int k = 0; k < 4; k++)
+        if (!isnan(value[k])) {
+            *sum += weight[k] * value[k];
+            *seen += weight[k];
+        }
+}
+
+/* How far position p moves from one target cell to the next, half the way over both neighbours. */
+static inline float slope(const float *p, size_t stride, float period)
+{
+    float before = isnan(p[-(ptrdiff_t)stride]) ? *p : p[-(ptrdiff_t)stride];
+    float after = isnan(p[stride]) ? *p : p[stride];
+    float d = after - before;
+    if (period > 0 && fabsf(d) > period / 2)
+        d -= copysignf(period, d);
+    return isnan(p[-(ptrdiff_t)stride]) || isnan(p[stride]) ? d : d / 2;
+}
+
+/* Source cells that a target cell is long, along its two sides, in columns and rows. */
+struct shape {
+    float col_i, col_j, row_i, row_j;
+};
+
+static inline struct shape shape_at(const struct sq_regrid *r, size_t at, float turn)
+{
+    return (struct shape){slope(r->col + at, 1, turn), slope(r->col + at, r->stride, turn),
+                          slope(r->row + at, 1, 0), slope(r->row + at, r->stride, 0)};
+}
+
+static inline int parts(float a, float b)
+{
+    float x = fabsf(a), y = fabsf(b), n = (x > y ? x : y) - 1e-3f; /* two cells, but for rounding, are two */
+    return n > PARTS ? PARTS : n > 1 ? -below(-n) : 1;
+}
+
+/* 1 / the width of the box for one of ni x nj parts. */
+static inline float narrow(float along_i, int ni, float along_j, int nj)
+{
+    float i = along_i / (float)ni, j = along_j / (float)nj, s = sqrtf(i * i + j * j);
+    return s > 1 ? 1 : s > 1e-3f ? 1 / s : 1e3f;
+}
+
+/* The mean over target cell `at`. */
+static float area_mean(const struct sq_regrid *r, const float *src, size_t at, float turn)
+{
+    struct shape c = shape_at(r, at, turn);
+    int ni = parts(c.col_i, c.row_i), nj = parts(c.col_j, c.row_j);
+    float qx = narrow(c.col_i, ni, c.col_j, nj), qy = narrow(c.row_i, ni, c.row_j, nj), total = 0, seen = 0;
+    for (int j = 0; j < nj; j++) {
+        float line = 0; /* short sums first: keeps a constant field constant */
+        for (int i = 0; i < ni; i++) {
+            float s = ((float)i + 0.5f) / (float)ni - 0.5f, t = ((float)j + 0.5f) / (float)nj - 0.5f;
+            float col = r->col[at] + s * c.col_i + t * c.col_j, row = r->row[at] + s * c.row_i + t * c.row_j;
+            if (r->period)
+                col -= (float)r->period * (float)below((col + 0.5f) / (float)r->period);
+            if (inside(r, col, row))
+                sample(r, src, col, row, qx, qy, &line, &seen);
+        }
+        total += line;
+    }
+    return seen >= enough * (float)ni * (float)nj ? total / seen : NAN;
+}
+
+static float value_at(const struct sq_regrid *r, const float *src, size_t at, float turn)
+{
+    float col = r->col[at], row = r->row[at], sum = 0, seen = 0;
+    if (!inside(r, col, row))
+        return NAN;
+    if (r->method == SQ_REGRID_NEAREST)
+        return src[nearest(r, col, row)];
+    if (r->method == SQ_REGRID_AREA)
+        return area_mean(r, src, at, turn);
+    sample(r, src, col, row, 1, 1, &sum, &seen);
+    return seen >= enough ? sum / seen : NAN;
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------ */
+
+static float turn_of(const struct sq_grid *from)
+{
+    return sq_grid_geographic(from) ? (float)(360 / from->dx) : 0;
+}
+
+/* Counts target cells inside the source; *ret_factor: how many times coarser they are, on average. */
+static size_t survey(const struct sq_regrid *r, double *ret_factor)
+{
+    double sum = 0;
+    size_t n = 0;
+    for (int j = 0; j < r->to.ny; j++)
+        for (int i = 0; i < r->to.nx; i++) {
+            size_t at = (size_t)(j + 1) * r->stride + (size_t)(i + 1);
+            if (!inside(r, r->col[at], r->row[at]))
+                continue;
+            struct shape c = shape_at(r, at, turn_of(&r->from));
+            sum += sqrt(fabs((double)c.col_i * c.row_j - (double)c.col_j * c.row_i));
+            n++;
+        }
+    *ret_factor = sum / (double)n;
+    return n;
+}
+
+enum sq_status sq_regrid_create(const struct sq_grid *from, const struct sq_grid *to, enum sq_regrid_method method,
+                                struct sq_regrid **ret, struct sq_err *e)
+{
+    struct way w = {.from = from, .to = to};
+    struct sq_regrid *r = NULL;
+    size_t cells = ((size_t)to->nx + 2) * ((size_t)to->ny + 2);
+    enum sq_status status;
+    double factor;
+    if ((status = sq_grid_check(from, "source grid", e)) || (status = sq_grid_check(to, "target grid", e)))
+        return status;
+    if ((status = sq_alloc((void **)&r, 1, sizeof *r, "a regridding plan", e)) ||
+        (status = sq_alloc((void **)&r->col, cells, sizeof *r->col, "a regridding plan", e)) ||
+        (status = sq_alloc((void **)&r->row, cells, sizeof *r->row, "a regridding plan", e)))
+        goto fail;
+    if (strcmp(from->crs, to->crs) && (status = sq_crs_map_create(to->crs, from->crs, &w.map, e)))
+        goto fail;
+    r->from = *from;
+    r->to = *to;
+    r->stride = (size_t)to->nx + 2;
+    w.turn = sq_grid_geographic(from) ? 360 / from->dx : 0;
+    r->period = w.turn > 0 && from->nx > w.turn - 0.01 ? (int)lround(w.turn) : 0;
+    for (int j = -1; j <= to->ny; j += BLOCK)
+        for (int i = -1; i <= to->nx; i += BLOCK)
+            fill(r, &w, i, i + BLOCK > to->nx ? to->nx : i + BLOCK - 1, j,
+                 j + BLOCK > to->ny ? to->ny : j + BLOCK - 1);
+    if (!survey(r, &factor)) {
+        status = sq_fail(e, SQ_FAILED, "the target grid (%d x %d cells) lies outside of the data", to->nx, to->ny);
+        goto fail;
+    }
+    r->method = method != SQ_REGRID_AUTO ? method : factor >= coarser ? SQ_REGRID_AREA : SQ_REGRID_BILINEAR;
+    *ret = r;
+    r = NULL;
+fail:
+    sq_crs_map_destroy(&w.map);
+    sq_regrid_destroy(&r);
+    return status;
+}
+
+void sq_regrid_destroy(struct sq_regrid **r)
+{
+    if (!*r)
+        return;
+    free((*r)->col);
+    free((*r)->row);
+    free(*r);
+    *r = NULL;
+}
+
+void sq_regrid_apply(const struct sq_regrid *r, const float *src, float *dst)
+{
+    float turn = turn_of(&r->from);
+    for (int j = 0; j < r->to.ny; j++)
+        for (int i = 0; i < r->to.nx; i++)
+            *dst++ = value_at(r, src, (size_t)(j + 1) * r->stride + (size_t)(i + 1), turn);
+}
+
+void sq_regrid_states(const struct sq_regrid *r, const uint8_t *src, uint8_t *dst)
+{
+    for (int j = 0; j < r->to.ny; j++)
+        for (int i = 0; i < r->to.nx; i++) {
+            size_t at = (size_t)(j + 1) * r->stride + (size_t)(i + 1);
+            bool there = inside(r, r->col[at], r->row[at]);
+            *dst++ = there ? src[nearest(r, r->col[at], r->row[at])] : SQ_STATE_NO_COVERAGE;
+        }
+}
