@@ -79,6 +79,25 @@ struct sq_cube_params {
 enum sq_status sq_cube_build(struct sq_inputs *in, const struct sq_cube_params *p, struct sq_cube *ret,
                              struct sq_err *e) SQ_CHECK;
 
+/* ---- masks --------------------------------------------------------------------------------------------- */
+
+#define SQ_MASK_LEADS 96
+
+/* Cells to score of one forecast, so that it can be compared where another system has a forecast too. */
+struct sq_mask {
+    struct sq_grid grid; /* without a crs: the file has none */
+    int64_t issue_time;  /* UTC s */
+    int n_lead;
+    int lead_s[SQ_MASK_LEADS];
+    uint8_t *valid;      /* (n_lead, ny, nx), 0 = leave out; owned */
+};
+
+/* netCDF: valid(lead, y, x), lead in minutes, x, y, forecast_reference_time. Caller finishes *ret. */
+enum sq_status sq_mask_read(const char *path, struct sq_mask *ret, struct sq_err *e) SQ_CHECK;
+/* Its issue time alone. */
+enum sq_status sq_mask_issue(const char *path, int64_t *ret, struct sq_err *e) SQ_CHECK;
+void sq_mask_finish(struct sq_mask *m);
+
 /* ---- simulated weather ------------------------------------------------------------------------------- */
 
 struct sq_synth_params {

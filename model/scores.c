@@ -29,16 +29,16 @@ struct sq_scores {
 struct common {
     const struct sq_forecast *f;
     size_t cells, n;
-    uint8_t *ok;      /* [cells] */
-    size_t *index;    /* [n] cells that count */
-    float *y;         /* [n] observed there */
-    float *fo, *ff;   /* [cells] observed and forecast event, 0 where a cell does not count */
+    uint8_t *ok;                     /* [cells] */
+    size_t *index;                   /* [n] cells that count */
+    float *y;                        /* [n] observed there */
+    float *fo, *ff;                  /* [cells] observed and forecast event, 0 where a cell does not count */
     double weight[SQ_THRESHOLD_MAX]; /* of each threshold of f in CRPSb */
     bool weighed;
     struct sq_crps crps;
 };
 
-/* ---- life ---------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------- */
 
 static enum sq_status tally_create(const struct sq_scores *s, struct tally **ret, struct sq_err *e)
 {
@@ -102,7 +102,7 @@ void sq_scores_destroy(struct sq_scores **s)
     *s = NULL;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------------- */
+/* ---- finding ----------------------------------------------------------------------------------------- */
 
 static int find_label(const struct sq_scores *s, const char *label)
 {
@@ -160,7 +160,7 @@ static enum sq_status have_slot(struct sq_scores *s, int lead_s, int *ret, struc
     return SQ_OK;
 }
 
-/* ---- one forecast -------------------------------------------------------------------------------------- */
+/* ---- one forecast ------------------------------------------------------------------------------------ */
 
 /* CRPSb: which thresholds of the forecast take part, and how heavily. */
 static void weigh(struct common *c)
@@ -259,8 +259,8 @@ static void box_of(const struct sq_forecast *f, float km, int ret[2])
         ret[i] = (int)fmax(1, fmin(SQ_GRID_MAX, rint((double)km * 1000 / cell[i])));
 }
 
-static enum sq_status event_sums(const struct sq_scores *s, const struct common *c, const float *prob, float t,
-                                 struct sq_event_sums *ret, struct sq_err *e)
+static enum sq_status event_sums(const struct sq_scores *s, const struct common *c, const float *prob,
+                                 float t, struct sq_event_sums *ret, struct sq_err *e)
 {
     ret->bs = brier_sum(c, prob, t);
     histogram(c, prob, t, ret);
@@ -353,7 +353,7 @@ enum sq_status sq_scores_add(struct sq_scores *s, const struct sq_forecast *f, i
     return st;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------- */
 
 static double fss_of(const struct sq_scores *s, const struct sq_event_sums *v, float scale_km)
 {
@@ -368,13 +368,16 @@ static double fss_of(const struct sq_scores *s, const struct sq_event_sums *v, f
 double sq_scores_get(const struct sq_scores *s, const char *label, int lead_s, const char *name,
                      float threshold_mmh, float scale_km)
 {
-#define SCORE(name, field) {name, offsetof(struct sq_event_scores, field)}
+#define SCORE(name, field)                                                                                   \
+    {                                                                                                        \
+        name, offsetof(struct sq_event_scores, field)                                                        \
+    }
     static const struct {
         const char *name;
         size_t at;
-    } table[] = {SCORE("BASE", base), SCORE("BS", bs),         SCORE("BSS", bss),   SCORE("REL", rel),
-                 SCORE("RES", res),   SCORE("ROC", roc),       SCORE("CSI", csi),   SCORE("CSImax", csimax),
-                 SCORE("PMAX", pmax), SCORE("POD", pod),       SCORE("FAR", far),   SCORE("BIAS", bias)};
+    } table[] = {SCORE("BASE", base), SCORE("BS", bs),   SCORE("BSS", bss), SCORE("REL", rel),
+                 SCORE("RES", res),   SCORE("ROC", roc), SCORE("CSI", csi), SCORE("CSImax", csimax),
+                 SCORE("PMAX", pmax), SCORE("POD", pod), SCORE("FAR", far), SCORE("BIAS", bias)};
 #undef SCORE
     int i = find_label(s, label), j = find_slot(s, lead_s);
     const struct tally *t = i >= 0 && j >= 0 ? s->tally[i][j] : NULL;

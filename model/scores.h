@@ -31,12 +31,12 @@
 #define SQ_SCORE_FSS_MAX 8
 #define SQ_SCORE_LABEL_MAX 16
 
-/* ---- one event: sums, and the scores that follow ------------------------------------------------------- */
+/* ---- one event: sums, and the scores that follow ----------------------------------------------------- */
 
 struct sq_event_sums {
-    double n[SQ_SCORE_LEVELS]; /* cells forecast at each level */
-    double o[SQ_SCORE_LEVELS]; /* of these, cells where the event came */
-    double bs;                 /* sum of (p - o)^2 */
+    double n[SQ_SCORE_LEVELS];       /* cells forecast at each level */
+    double o[SQ_SCORE_LEVELS];       /* of these, cells where the event came */
+    double bs;                       /* sum of (p - o)^2 */
     double fss[SQ_SCORE_FSS_MAX][3]; /* sums of F F, O O, F O */
 };
 
@@ -48,7 +48,7 @@ struct sq_event_scores {
  * warning and POD without an event are 0. */
 void sq_event_scores(const struct sq_event_sums *s, struct sq_event_scores *ret);
 
-/* ---- CRPS of one cell ---------------------------------------------------------------------------------- */
+/* ---- CRPS of one cell -------------------------------------------------------------------------------- */
 
 /* What depends on the edges alone; made once for a forecast. */
 struct sq_crps {
@@ -66,7 +66,7 @@ void sq_crps_init(struct sq_crps *c, int n, const float *edge_mmh, float tail_mm
 /* p[k * stride] = P(rate >= edge k), y >= 0 mm/h; mm/h. */
 double sq_crps_cell(const struct sq_crps *c, const float *p, size_t stride, double y);
 
-/* ---- fractions skill score ----------------------------------------------------------------------------- */
+/* ---- fractions skill score --------------------------------------------------------------------------- */
 
 /* Sums of F F, O O and F O over all cells, F and O being sums over a box of box[0] x box[1] cells (x, y)
  * whose cell box / 2 (counted from 0) lies on the cell in question; f and o are (ny, nx). Fails when out of

@@ -31,7 +31,8 @@ static double exceed_until(const struct sq_crps *c, const float *p, size_t strid
         if (y >= c->edge[k + 1]) {
             sum += c->piece[k].a * pa + c->piece[k].b * pb;
         } else {
-            double slope = (pb - pa) / c->piece[k].log_ratio; /* dP / dlog t; integral of P dt = t (P - slope) */
+            double slope =
+                (pb - pa) / c->piece[k].log_ratio; /* dP / dlog t; integral of P dt = t (P - slope) */
             sum += y * (pa + slope * log(y / a) - slope) - a * (pa - slope);
         }
         pa = pb;

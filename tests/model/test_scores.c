@@ -6,7 +6,7 @@
 
 #include <netcdf.h>
 
-/* ---- a small generator, and shapes to fill ------------------------------------------------------------- */
+/* ---- a small generator, and shapes to fill ----------------------------------------------------------- */
 
 static double uniform(uint64_t *seed)
 {
@@ -48,7 +48,7 @@ static void fill_lead(struct sq_lead *l, const struct sq_forecast *f, uint64_t s
         }
 }
 
-/* ---- parts against their definitions ------------------------------------------------------------------- */
+/* ---- parts against their definitions ----------------------------------------------------------------- */
 
 /* CRPS by the midpoint rule over the distribution's own exceedance function. */
 static double crps_by_steps(const struct sq_distribution *d, const float *p, double y)
@@ -137,13 +137,26 @@ static void four_cells_by_hand(void **state)
     const struct {
         const char *name;
         double value;
-    } want[] = {{"N", 4},    {"BASE", 0.5}, {"BS", (0.36 + 0.36) / 4}, {"BSS", 1 - 0.18 / 0.25},
-                {"REL", (0.36 + 0.36) / 4}, {"RES", 0.25}, {"ROC", 0.75}, {"CSI", 1.0 / 3},
-                {"POD", 0.5}, {"FAR", 0.5}, {"BIAS", 1}, {"CSImax", 2.0 / 3}, {"PMAX", 0.005},
-                {"CRPSb", 0.18}, {"MAE", (1 + 0.5 + 1 + 0) / 4}, {"FSS", 2 * 1.4 / (1 + 0.36 + 0.16 + 2)}};
+    } want[] = {{"N", 4},
+                {"BASE", 0.5},
+                {"BS", (0.36 + 0.36) / 4},
+                {"BSS", 1 - 0.18 / 0.25},
+                {"REL", (0.36 + 0.36) / 4},
+                {"RES", 0.25},
+                {"ROC", 0.75},
+                {"CSI", 1.0 / 3},
+                {"POD", 0.5},
+                {"FAR", 0.5},
+                {"BIAS", 1},
+                {"CSImax", 2.0 / 3},
+                {"PMAX", 0.005},
+                {"CRPSb", 0.18},
+                {"MAE", (1 + 0.5 + 1 + 0) / 4},
+                {"FSS", 2 * 1.4 / (1 + 0.36 + 0.16 + 2)}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
         for (int lead_s = 0; lead_s <= 600; lead_s += 600)
-            REQUIRE_NEAR(sq_scores_get(s, "it", lead_s, want[i].name, 1, 1), want[i].value, 1e-6); /* float p */
+            REQUIRE_NEAR(sq_scores_get(s, "it", lead_s, want[i].name, 1, 1), want[i].value,
+                         1e-6); /* float p */
     double fc[10], ob[10], n[10];
     assert_int_equal(sq_scores_reliability(s, "it", 600, 1, 10, fc, ob, n), 4);
     REQUIRE(n[0] == 1 && ob[0] == 0 && ob[3] == 1);
@@ -187,29 +200,30 @@ static void mask_is_common(void **state)
     sq_lead_finish(&b);
 }
 
-/* ---- against the independent scorer -------------------------------------------------------------------- */
+/* ---- against the independent scorer ------------------------------------------------------------------ */
 
-#define NC(call)                                                                                               \
-    do {                                                                                                       \
-        int r_ = (call);                                                                                       \
-        if (r_)                                                                                                \
-            fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, #call, nc_strerror(r_));                             \
+#define NC(call)                                                                                             \
+    do {                                                                                                     \
+        int r_ = (call);                                                                                     \
+        if (r_)                                                                                              \
+            fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, #call, nc_strerror(r_));                           \
     } while (0)
 
 static const char *scorer(void)
 {
     static char path[4096];
     snprintf(path, sizeof path, "%s/../shared/score.py", SQ_SOURCE_DIR);
-    if (access(path, R_OK) || system("/usr/bin/python3 -c 'import numpy, scipy.ndimage, netCDF4' 2>/dev/null"))
+    if (access(path, R_OK) ||
+        system("/usr/bin/python3 -c 'import numpy, scipy.ndimage, netCDF4' 2>/dev/null"))
         return NULL;
     return path;
 }
-#define NEED_SCORER()                                                                                          \
-    do {                                                                                                       \
-        if (!scorer()) {                                                                                       \
-            print_message("# no ../shared/score.py with numpy, scipy and netCDF4: skipped\n");                   \
-            skip();                                                                                            \
-        }                                                                                                      \
+#define NEED_SCORER()                                                                                        \
+    do {                                                                                                     \
+        if (!scorer()) {                                                                                     \
+            print_message("# no ../shared/score.py with numpy, scipy and netCDF4: skipped\n");               \
+            skip();                                                                                          \
+        }                                                                                                    \
     } while (0)
 
 /* Defines a float variable over the last n of the dimensions (outermost first), returns its id. */
@@ -395,7 +409,8 @@ static void made_up_event(double cell_m)
                         lead[j][k].prob[c * CELLS + y * NX + (j ? 0 : NX - 1 - k)] = NAN;
                 label[j] = (struct sq_scored){names[j], &lead[j][k]};
             }
-            REQUIRE_OK(sq_scores_add(s, &f, f.lead_s[k], event + (start + k + 1) * CELLS, NULL, label, 2, &err));
+            REQUIRE_OK(
+                sq_scores_add(s, &f, f.lead_s[k], event + (start + k + 1) * CELLS, NULL, label, 2, &err));
         }
         for (int j = 0; j < 2; j++)
             for (int rate = 0; rate < 2; rate++) {
@@ -405,7 +420,8 @@ static void made_up_event(double cell_m)
     }
     for (int rate = 0; rate < 2; rate++) {
         run("cd %s && %s --event event.nc --forecast sharp='sharp_%d_*.nc' --forecast wide='wide_%d_*.nc' "
-            "--thresholds 0.1,0.2,1,2,5,10 --csv out.csv > /dev/null", dir, scorer(), rate, rate);
+            "--thresholds 0.1,0.2,1,2,5,10 --csv out.csv > /dev/null",
+            dir, scorer(), rate, rate);
         snprintf(path, sizeof path, "%s/out.csv", dir);
         REQUIRE(compare(path, s, rate ? "MAE" : NULL) >= (rate ? 8 : 8 * 80));
     }
@@ -467,7 +483,8 @@ static void agrees_on_a_real_event(void **state)
     REQUIRE_OK(sq_scores_create(&(struct sq_scores_params){0}, &s, &err));
     REQUIRE_OK(sq_scores_add(s, &f, 1800, truth, valid, &label, 1, &err));
     run("cd %s && %s --event %s --forecast steps=%s --mask %s --leads 30 "
-        "--thresholds 0.1,0.2,1,2,5,10 --csv out.csv > /dev/null", dir, scorer(), event, steps, mask);
+        "--thresholds 0.1,0.2,1,2,5,10 --csv out.csv > /dev/null",
+        dir, scorer(), event, steps, mask);
     char csv[4096];
     snprintf(csv, sizeof csv, "%s/out.csv", dir);
     REQUIRE(compare(csv, s, NULL) >= 2 * 80);
@@ -483,8 +500,8 @@ static void agrees_on_a_real_event(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crps_is_the_integral),     cmocka_unit_test(fss_is_a_box_sum),
-        cmocka_unit_test(four_cells_by_hand),       cmocka_unit_test(mask_is_common),
+        cmocka_unit_test(crps_is_the_integral),      cmocka_unit_test(fss_is_a_box_sum),
+        cmocka_unit_test(four_cells_by_hand),        cmocka_unit_test(mask_is_common),
         cmocka_unit_test(agrees_on_a_made_up_event), cmocka_unit_test(agrees_on_a_real_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
