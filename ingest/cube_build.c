@@ -18,6 +18,9 @@ struct plan {
     int first, last;
     bool *broken; /* [count]: could not be read */
     int step_s, n;
+    struct sq_grid grid;      /* of the cube */
+    struct sq_grid from;      /* what `regrid` starts from */
+    struct sq_regrid *regrid; /* NULL: none needed yet */
 };
 
 static int64_t time_of(const struct plan *b, int i)
@@ -130,6 +133,30 @@ static void fill_slot(struct sq_cube_frame *slot, struct sq_field *f, bool newes
     sq_field_finish(f);
 }
 
+/* Puts the field onto the cube's grid. */
+static enum sq_status onto_grid(struct plan *b, struct sq_field *f, struct sq_err *e)
+{
+    struct sq_field to = {0};
+    enum sq_status st = SQ_OK;
+    if (sq_grid_equal(&f->grid, &b->grid))
+        return SQ_OK;
+    if (!b->regrid || !sq_grid_equal(&f->grid, &b->from)) {
+        sq_regrid_destroy(&b->regrid);
+        b->from = f->grid;
+        st = sq_regrid_create(&b->from, &b->grid, SQ_REGRID_AUTO, &b->regrid, e);
+    }
+    if (!st)
+        st = sq_field_init(&to, &b->grid, e);
+    if (st)
+        return st;
+    to.time = f->time;
+    sq_regrid_apply(b->regrid, f->value, to.value);
+    sq_regrid_states(b->regrid, f->state, to.state);
+    sq_field_finish(f);
+    *f = to;
+    return SQ_OK;
+}
+
 static enum sq_status load_frame(struct plan *b, int i, struct sq_cube_frame *slot, bool newest,
                                  struct sq_err *e)
 {
@@ -137,6 +164,11 @@ static enum sq_status load_frame(struct plan *b, int i, struct sq_cube_frame *sl
     enum sq_status st = sq_inputs_read(b->in, i, &f, e);
     if (st)
         return st;
+    st = onto_grid(b, &f, e);
+    if (st) {
+        sq_field_finish(&f);
+        return st;
+    }
     slot->path = strdup(sq_inputs_info(b->in, i)->path);
     if (!slot->path) {
         sq_field_finish(&f);
@@ -148,12 +180,12 @@ static enum sq_status load_frame(struct plan *b, int i, struct sq_cube_frame *sl
 
 /* Loads frame i. One that is broken fails the build if the user named its file; else it is passed over:
  * broken[i] is set and the slot stays empty. */
-static enum sq_status try_frame(struct plan *b, int i, const struct sq_grid *grid, struct sq_cube_frame *slot,
-                                bool newest, struct sq_err *e)
+static enum sq_status try_frame(struct plan *b, int i, struct sq_cube_frame *slot, bool newest,
+                                struct sq_err *e)
 {
     struct sq_err why = {0};
     const struct sq_frame_info *info = sq_inputs_info(b->in, i);
-    if (!sq_grid_equal(&info->grid, grid))
+    if (!b->p->grid && !sq_grid_equal(&info->grid, &b->grid))
         return sq_fail(e, SQ_FAILED, "%s: its grid is not that of the newest frame: choose files of one kind, "
                        "or a grid for all", info->path);
     enum sq_status st = load_frame(b, i, slot, newest, &why);
@@ -172,8 +204,10 @@ static enum sq_status load_newest(struct plan *b, struct sq_cube_frame *newest, 
     enum sq_status st = SQ_OK;
     while (!st && !newest->rate_mmh) {
         st = plan_slots(b, e);
-        if (!st)
-            st = try_frame(b, b->last, &sq_inputs_info(b->in, b->last)->grid, newest, true, e);
+        if (st)
+            break;
+        b->grid = b->p->grid ? *b->p->grid : sq_inputs_info(b->in, b->last)->grid;
+        st = try_frame(b, b->last, newest, true, e);
     }
     return st;
 }
@@ -186,7 +220,7 @@ static enum sq_status load_slots(struct plan *b, struct sq_cube *c, struct sq_er
         struct sq_cube_frame *slot = &c->frame[k];
         slot->time = end - (int64_t)(c->n - 1 - k) * b->step_s;
         for (int i = 0; !st && !slot->rate_mmh && (i = frame_for(b, slot->time)) >= 0;)
-            st = try_frame(b, i, &c->grid, slot, false, e);
+            st = try_frame(b, i, slot, false, e);
     }
     return st;
 }
@@ -198,7 +232,7 @@ static enum sq_status build(struct plan *b, struct sq_cube *c, struct sq_err *e)
     if (st)
         return st;
     c->step_s = b->step_s;
-    c->grid = sq_inputs_info(b->in, b->last)->grid;
+    c->grid = b->grid;
     snprintf(c->source, sizeof c->source, "%s", sq_inputs_info(b->in, b->last)->source);
     st = sq_crs_cell_m(&c->grid, c->cell_m, e);
     if (!st)
@@ -219,12 +253,11 @@ enum sq_status sq_cube_build(struct sq_inputs *in, const struct sq_cube_params *
 {
     struct plan b = {.in = in, .p = p};
     struct sq_cube c = {0};
-    if (p->grid)
-        return sq_fail(e, SQ_FAILED, "frames onto another grid: cannot be done yet, leave the grid native");
     enum sq_status st = sq_alloc((void **)&b.broken, (size_t)sq_inputs_count(in), 1, "marks", e);
     if (!st)
         st = build(&b, &c, e);
     free(b.broken);
+    sq_regrid_destroy(&b.regrid);
     if (st) {
         sq_cube_finish(&c);
         return st;
