@@ -1,0 +1,166 @@
+/* Samples of every format, cut short and with bits turned over: never a crash, and where squall refuses one,
+ * one line that names it. SQ_TEST_FULL=1 takes every sample and more places (an hour). */
+#include "test.h"
+
+#include "ingest.h"
+
+#include "core/log.h"
+
+#include <glob.h>
+
+static char folder[] = "/tmp/squall-broken-XXXXXX";
+
+static int begin(void **state)
+{
+    (void)state;
+    sq_log_level(SQ_LOG_ERROR);
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+static bool full(void)
+{
+    return getenv("SQ_TEST_FULL");
+}
+
+/* xorshift64*: seeded, so that a run can be repeated */
+static uint64_t next_random(uint64_t *s)
+{
+    *s ^= *s >> 12;
+    *s ^= *s << 25;
+    *s ^= *s >> 27;
+    return *s * 0x2545f4914f6cdd1d;
+}
+
+static uint8_t *slurp(const char *path, size_t *ret_n)
+{
+    FILE *f = fopen(path, "rb");
+    REQUIRE(f && !fseek(f, 0, SEEK_END));
+    *ret_n = (size_t)ftell(f);
+    rewind(f);
+    uint8_t *bytes = malloc(*ret_n);
+    REQUIRE(bytes && fread(bytes, 1, *ret_n, f) == *ret_n);
+    fclose(f);
+    return bytes;
+}
+
+static void put(const char *path, const uint8_t *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    REQUIRE(f && fwrite(bytes, 1, n, f) == n && !fclose(f));
+}
+
+static void check_field(const struct sq_field *f)
+{
+    for (size_t i = 0; i < sq_grid_cells(&f->grid); i++)
+        if (f->state[i] > SQ_STATE_REJECTED || (f->state[i] > SQ_STATE_UNDETECT) != isnan(f->value[i]) ||
+            f->value[i] < 0 || f->value[i] > 300)
+            fail_msg("cell %zu: state %d, value %g", i, f->state[i], (double)f->value[i]);
+}
+
+/* Reads what can be read. Returns whether the file was refused. */
+static bool try_file(const char *path)
+{
+    struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
+    struct sq_inputs *in = NULL;
+    struct sq_err err = {0};
+    char *paths[] = {(char *)(uintptr_t)path};
+    enum sq_status st = sq_inputs_open(paths, 1, &p, &in, &err);
+    int n = in ? sq_inputs_count(in) : 0;
+    for (int i = 0; i < n && !st; i += n > 8 ? n / 4 : 1) {
+        struct sq_field f = {0};
+        st = sq_inputs_read(in, i, &f, &err);
+        if (!st)
+            check_field(&f);
+        sq_field_finish(&f);
+    }
+    sq_inputs_close(&in);
+    if (st && (st != SQ_FAILED || !strstr(err.text, path) || strchr(err.text, '\n')))
+        fail_msg("status %d: %s", st, err.text);
+    return st;
+}
+
+static void break_file(const char *sample, int places, int flips)
+{
+    char path[256];
+    size_t n;
+    uint64_t seed = 20190610;
+    uint8_t *bytes = slurp(sample, &n);
+    snprintf(path, sizeof path, "%s/broken", folder);
+    put(path, bytes, n);
+    for (int k = places - 1; k >= 0; k--) {
+        assert_int_equal(truncate(path, (off_t)(n * (size_t)k / (size_t)places)), 0);
+        if (!try_file(path))
+            fail_msg("%s: cut at %d/%d is taken as whole", sample, k, places);
+    }
+    for (int k = 0; k < flips; k++) {
+        /* Half of the bits in the first kB, where the structure is. */
+        size_t at = next_random(&seed) % (k % 2 && n > 1024 ? 1024 : n);
+        uint8_t bit = (uint8_t)(1u << next_random(&seed) % 8);
+        bytes[at] ^= bit;
+        put(path, bytes, n);
+        (void)try_file(path);
+        bytes[at] ^= bit;
+    }
+    unlink(path);
+    free(bytes);
+}
+
+static void break_some(const char *pattern, int files, int flips)
+{
+    char where[4200];
+    glob_t g = {0};
+    snprintf(where, sizeof where, "%s/%s", test_shared(), pattern);
+    assert_int_equal(glob(where, 0, NULL, &g), 0);
+    for (size_t i = 0; i < g.gl_pathc && (full() || (int)i < files); i++)
+        break_file(g.gl_pathv[i], 50, full() ? 10 * flips : flips);
+    globfree(&g);
+}
+
+static void broken_mrms(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    break_some("formats/mrms/PrecipRate*", 1, 12);
+    break_some("formats/mrms/*Altitude*", 1, 12);
+}
+
+static void broken_odim(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    break_some("formats/odim/T_PAAH21*", 1, 40);
+    break_some("formats/odim/T_PAAH22*", 1, 40);
+    break_some("formats/odim/T_PABV21*", 1, 20);
+}
+
+static void broken_knmi(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    break_some("formats/knmi/*", 2, 200);
+}
+
+static void broken_cf(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    break_some("events/mch*", 1, 100);
+    break_some("events/openmrg*", 1, 60);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(broken_mrms),
+        cmocka_unit_test(broken_odim),
+        cmocka_unit_test(broken_knmi),
+        cmocka_unit_test(broken_cf),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
