@@ -79,6 +79,10 @@ struct sq_cube_params {
 enum sq_status sq_cube_build(struct sq_inputs *in, const struct sq_cube_params *p, struct sq_cube *ret,
                              struct sq_err *e) SQ_CHECK;
 
+/* Writes the frames of a cube, its gaps left out, as one CF netCDF file (rain_rate in steps of 0.01 mm/h),
+ * whole or not at all. */
+enum sq_status sq_cube_write(const char *path, const struct sq_cube *c, struct sq_err *e) SQ_CHECK;
+
 /* ---- masks --------------------------------------------------------------------------------------------- */
 
 #define SQ_MASK_LEADS 96
@@ -97,7 +101,6 @@ enum sq_status sq_mask_read(const char *path, struct sq_mask *ret, struct sq_err
 /* Its issue time alone. */
 enum sq_status sq_mask_issue(const char *path, int64_t *ret, struct sq_err *e) SQ_CHECK;
 void sq_mask_finish(struct sq_mask *m);
-
 /* ---- simulated weather ------------------------------------------------------------------------------- */
 
 struct sq_synth_params {
