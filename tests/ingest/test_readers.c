@@ -187,7 +187,7 @@ static void mrms_cells_stand_where_eccodes_has_them(void **state)
     const int step = full() ? 100003 : 2500003; /* a prime: cells all over the rows */
     for (size_t k = 1234567; k < sq_grid_cells(&f.grid); k += (size_t)step) {
         char command[9000];
-        double want;
+        double want = NAN;
         snprintf(command, sizeof command, "grib_get -i %zu -F %%.10g '%s/%s'", k, test_shared(), name);
         FILE *p = popen(command, "r");
         REQUIRE(p && fscanf(p, "%lf", &want) == 1);
