@@ -51,6 +51,9 @@ void sq_netcdf_close(int nc)
 int sq_netcdf_group(int nc, const char *path)
 {
     char name[NC_MAX_NAME + 1];
+    int format;
+    if (nc_inq_format(nc, &format) || format != NC_FORMAT_NETCDF4)
+        return -1; /* classic files answer any name with themselves */
     while (*path) {
         size_t n = strcspn(path, "/");
         if (n >= sizeof name)

@@ -24,6 +24,7 @@ struct small_cf {
     double x0, dx, y0, dy; /* of the stored order; default 500, 1000, 2500, -1000 */
     bool scalar_time;      /* (y, x), and time without a dimension */
     bool is_unsigned;
+    bool classic; /* netCDF-3 */
     const double *fill, *scale, *offset, *valid_range;
     double accumulation_minutes;
 };
@@ -61,11 +62,11 @@ static inline void small_cf_write(const char *path, struct small_cf c)
         c.dy = -1000;
     }
     size_t cells = (size_t)c.n * (size_t)c.ny * (size_t)c.nx;
-    NC(nc_create(path, NC_NETCDF4 | NC_CLOBBER, &nc));
+    NC(nc_create(path, NC_CLOBBER | (c.classic ? 0 : NC_NETCDF4), &nc));
     NC(nc_def_dim(nc, "time", (size_t)c.n, &dim[0]));
     NC(nc_def_dim(nc, "y", (size_t)c.ny, &dim[1]));
     NC(nc_def_dim(nc, "x", (size_t)c.nx, &dim[2]));
-    NC(nc_def_var(nc, "time", NC_INT64, c.scalar_time ? 0 : 1, dim, &vt));
+    NC(nc_def_var(nc, "time", c.classic ? NC_INT : NC_INT64, c.scalar_time ? 0 : 1, dim, &vt));
     small_text(nc, vt, "units", c.time_units, "seconds since 1970-01-01 00:00:00");
     small_text(nc, vt, "standard_name", NULL, "time");
     vy = small_axis(nc, dim[1], "y", &c);

@@ -198,6 +198,7 @@ static void units_and_packing_become_rates(void **state)
                                    .valid_range = range},
                  ranged);
     check_values((struct small_cf){.value = raw, .standard_name = "", .units = "mm/h", .name = "R"}, plain);
+    check_values((struct small_cf){.value = raw, .classic = true}, plain);
     const double whole[12] = {0, 100, -9999, 300}, hundredth = 0.01, f9 = -9999;
     check_values((struct small_cf){.value = whole,
                                    .type = NC_INT64, .fill = &f9, .scale = &hundredth, .standard_name = "",

@@ -1,0 +1,47 @@
+/* Writes the first inputs of the readers' fuzz targets, all of our own making, into CORPUS/grib, odim, knmi
+ * and cf: seeds CORPUS. Run once, when a layout is added; the files are kept with the project. */
+#include "ingest/small_grib.h"
+#include "ingest/small_hdf.h"
+
+#include <sys/stat.h>
+
+static const char *corpus;
+
+static const char *name(const char *target, const char *file)
+{
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/%s", corpus, target);
+    (void)mkdir(path, 0777); /* may be there */
+    snprintf(path, sizeof path, "%s/%s/%s", corpus, target, file);
+    return path;
+}
+
+static void put_grib(const char *file, struct small_grib g, bool gzip)
+{
+    uint8_t bytes[GRIB_ROOM];
+    size_t at[8], n = small_grib(bytes, g, at);
+    gzFile f = gzopen(name("grib", file), gzip ? "wb" : "wbT");
+    REQUIRE(f && gzwrite(f, bytes, (unsigned)n) == (int)n && gzclose(f) == Z_OK);
+}
+
+int main(int argc, char **argv)
+{
+    const double raw[12] = {-9999000, -8888000, 0, 1, 2.5}, packed[12] = {65535, 0, 1, 100}, scale = 0.01;
+    const double dbz[12] = {255, 0, 64, 110};
+    if (argc != 2)
+        return 2;
+    corpus = argv[1];
+    put_grib("simple", (struct small_grib){0}, false);
+    put_grib("png", (struct small_grib){.png = true}, false);
+    put_grib("gzip", (struct small_grib){.png = true}, true);
+    put_grib("reflectivity", (struct small_grib){.category = 3, .number = 57}, false);
+    small_odim_write(name("odim", "rate"), (struct small_odim){.value = raw});
+    small_odim_write(name("odim", "dbzh"), (struct small_odim){.quantity = "DBZH", .type = NC_UBYTE, .value = dbz,
+                                                               .gain = 0.5, .offset = -32, .nodata = 255, .strings = true});
+    small_knmi_write(name("knmi", "sum"), (struct small_knmi){.value = packed});
+    small_cf_write(name("cf", "classic"), (struct small_cf){.classic = true, .n = 2});
+    small_cf_write(name("cf", "packed"), (struct small_cf){.type = NC_USHORT, .value = packed, .scale = &scale});
+    small_cf_write(name("cf", "short"), (struct small_cf){.classic = true, .type = NC_SHORT, .scale = &scale,
+                                                          .scalar_time = true, .is_unsigned = true});
+    return 0;
+}
