@@ -11,6 +11,9 @@ enum sq_status sq_fail(struct sq_err *e, enum sq_status status, const char *fmt,
         va_start(ap, fmt);
         vsnprintf(e->text, sizeof e->text, fmt, ap);
         va_end(ap);
+        for (char *c = e->text; *c; c++) /* what files and users say may hold anything; a message is one line */
+            if ((unsigned char)*c < ' ' || *c == 127)
+                *c = ' ';
     }
     return status;
 }

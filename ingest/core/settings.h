@@ -1,4 +1,4 @@
-/* Settings: one schema, read by libcyaml from YAML, overridden by --set key=value.
+/* Settings: one table of keys, read from YAML, overridden by --set key=value.
  *
  * configs/squall.yaml explains every key where it stands; an unknown key or a value out of range is an
  * error that names file, key and range. */
@@ -28,23 +28,34 @@ struct sq_settings {
     /* pictures */
     float map_thresholds_mmh[SQ_THRESHOLD_MAX]; /* default 0.1 1 5 */
     int n_map_thresholds;
-    char palette[32];
+    char palette[32];    /* "" = the default of serve */
     int picture_px;      /* width of a map, default 900 */
 };
 
 void sq_settings_default(struct sq_settings *s);
 
+/* A file's bytes, laid over what *s holds; `where` begins the messages. *s is untouched on failure. */
+enum sq_status sq_settings_parse(struct sq_settings *s, const char *where, const void *text, size_t size,
+                                 struct sq_err *e) SQ_CHECK;
+
 /* Reads `path` over what *s holds; *s is untouched on failure. */
 enum sq_status sq_settings_read(struct sq_settings *s, const char *path, struct sq_err *e) SQ_CHECK;
 
-/* "key=value", value in YAML: --set thresholds_mmh=[1,5]. */
+/* "key=value", value in YAML: --set thresholds_mmh=[1,5]. SQ_USAGE where it does not fit. */
 enum sq_status sq_settings_set(struct sq_settings *s, const char *assignment, struct sq_err *e) SQ_CHECK;
 
-/* A named grid from grids.yaml (searched in the folder of configs), for --grid. */
-enum sq_status sq_settings_grid(const char *name, struct sq_grid *ret, struct sq_err *e) SQ_CHECK;
+/* Setting i as "key: value"; false past the last one. */
+bool sq_settings_line(const struct sq_settings *s, int i, char *out, size_t size);
 
-/* Path of a file that comes with squall ("squall.yaml", "grids.yaml", "weights/..."): $SQUALL_DATA, the
- * source tree of the build, or the install prefix, in this order. */
+/* A named grid from grids.yaml, for --grid; SQ_USAGE, with the names there are, where it is not among them.
+ * "native" is not a grid: callers know it. */
+enum sq_status sq_settings_grid(const char *name, struct sq_grid *ret, struct sq_err *e) SQ_CHECK;
+/* The same from the bytes of such a file. */
+enum sq_status sq_settings_parse_grid(const char *name, const char *where, const void *text, size_t size,
+                                      struct sq_grid *ret, struct sq_err *e) SQ_CHECK;
+
+/* Path of a file that comes with squall ("squall.yaml", "grids.yaml", "weights/..."): the first readable one in
+ * $SQUALL_DATA, the configs of the source tree of the build, and the install prefix. */
 enum sq_status sq_settings_file(const char *name, char ret_path[4096], struct sq_err *e) SQ_CHECK;
 
 #endif
