@@ -1,0 +1,24 @@
+/* Packed chunks put straight into the variables of a netCDF-4 file that netCDF-C made and closed: the one
+ * thing for which netCDF-C has no call. The only door to HDF5. One thread at a time, and no netCDF call
+ * meanwhile. */
+#ifndef SQ_SERVE_PRODUCT_CHUNKS_H
+#define SQ_SERVE_PRODUCT_CHUNKS_H
+
+#include "core/err.h"
+
+struct sq_chunks;
+
+/* Opens the variables name[0..n) for writing; they are float, chunked, shuffle and deflate. */
+enum sq_status sq_chunks_open(const char *path, int n, const char *const *name, struct sq_chunks **ret,
+                              struct sq_err *e) SQ_CHECK;
+
+/* Writes the chunk that begins at cell `start` (as many numbers as the variable has dimensions). */
+enum sq_status sq_chunks_put(struct sq_chunks *c, int variable, const size_t *start, const void *bytes, size_t n,
+                             struct sq_err *e) SQ_CHECK;
+
+/* Writes what is left and closes; *c becomes NULL, on failure too. */
+enum sq_status sq_chunks_close(struct sq_chunks **c, struct sq_err *e) SQ_CHECK;
+/* The same where it has failed already and nobody listens. */
+void sq_chunks_destroy(struct sq_chunks **c);
+
+#endif
