@@ -34,3 +34,11 @@ double sq_field_coverage(const struct sq_field *f)
         seen += !isnan(f->value[i]);
     return (double)seen / (double)n;
 }
+
+float sq_field_most(const struct sq_field *f)
+{
+    float most = NAN;
+    for (size_t i = 0; i < sq_grid_cells(&f->grid); i++)
+        most = fmaxf(most, f->value[i]); /* fmax prefers the number */
+    return most;
+}

@@ -34,4 +34,7 @@ void sq_field_finish(struct sq_field *f);
 /* Fraction of cells observed, 0 to 1. */
 double sq_field_coverage(const struct sq_field *f);
 
+/* The largest value; NaN where nothing is observed. */
+float sq_field_most(const struct sq_field *f);
+
 #endif

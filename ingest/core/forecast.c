@@ -1,10 +1,47 @@
 #include "forecast.h"
+#include "cube.h"
+#include "field.h"
+#include "instant.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const float sq_thresholds_mmh[SQ_THRESHOLDS] = {0.1f, 0.2f, 0.3f, 0.5f, 0.7f, 1,  1.5f, 2, 3,
                                                 4,    5,    7,    10,   15,   20, 30,   50};
+
+/* The ISO times of the cube's frames, or of its gaps, with blanks between. */
+static enum sq_status list_times(const struct sq_cube *c, bool gaps, char **ret, struct sq_err *e)
+{
+    char time[32], *text = NULL;
+    enum sq_status s = sq_alloc((void **)&text, (size_t)c->n + 1, sizeof time, "the times of inputs", e);
+    if (s)
+        return s;
+    for (int i = 0, n = 0; i < c->n; i++)
+        if (gaps == !c->frame[i].rate_mmh)
+            n += sprintf(text + n, "%s%s", n ? " " : "", sq_instant_iso(c->frame[i].time, time));
+    *ret = text;
+    return SQ_OK;
+}
+
+enum sq_status sq_forecast_begin(struct sq_forecast *ret, const struct sq_cube *c, struct sq_err *e)
+{
+    static const uint8_t quality[] = {[SQ_STATE_VALID] = 2,       [SQ_STATE_UNDETECT] = 2, [SQ_STATE_MISSING] = 1,
+                                      [SQ_STATE_NO_COVERAGE] = 0, [SQ_STATE_REJECTED] = 3};
+    const uint8_t *state = c->frame[c->n - 1].state;
+    size_t n = sq_grid_cells(&c->grid);
+    *ret = (struct sq_forecast){.grid = c->grid, .issue_time = c->frame[c->n - 1].time};
+    memcpy(ret->cell_m, c->cell_m, sizeof ret->cell_m);
+    enum sq_status s = list_times(c, false, &ret->inputs_used, e);
+    if (!s)
+        s = list_times(c, true, &ret->inputs_missing, e);
+    if (!s && state)
+        s = sq_alloc((void **)&ret->quality, n, 1, "the quality of the newest frame", e);
+    for (size_t i = 0; !s && state && i < n; i++)
+        ret->quality[i] = quality[state[i]];
+    return s;
+}
 
 void sq_forecast_finish(struct sq_forecast *f)
 {

@@ -41,6 +41,11 @@ struct sq_lead {
 #define SQ_THRESHOLDS 17
 extern const float sq_thresholds_mmh[SQ_THRESHOLDS];
 
+struct sq_cube;
+
+/* What a forecast from this cube says of it: grid, issue time, inputs, and the quality plane from the states
+ * of the newest frame. *ret is overwritten; the caller finishes it, after a failure too. */
+enum sq_status sq_forecast_begin(struct sq_forecast *ret, const struct sq_cube *c, struct sq_err *e) SQ_CHECK;
 void sq_forecast_finish(struct sq_forecast *f);
 
 /* Arrays for one lead of f, filled with NaN. finish accepts a zeroed struct. */

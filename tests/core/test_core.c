@@ -1,6 +1,8 @@
 #include "test.h"
 
+#include "core/cube.h"
 #include "core/distribution.h"
+#include "core/field.h"
 #include "core/forecast.h"
 #include "core/instant.h"
 
@@ -53,11 +55,49 @@ static void distribution_is_consistent(void **state)
     REQUIRE(wild[0] == 0.5f && wild[1] == 0.5f && wild[2] == 0 && wild[3] == 0);
 }
 
+static void a_forecast_says_what_it_was_made_from(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    float rate[6] = {0};
+    uint8_t states[6] = {SQ_STATE_VALID,       SQ_STATE_UNDETECT, SQ_STATE_MISSING,
+                         SQ_STATE_NO_COVERAGE, SQ_STATE_REJECTED, SQ_STATE_VALID};
+    struct sq_cube_frame frame[3] = {{.time = 1468274400 - 600, .rate_mmh = rate},
+                                     {.time = 1468274400 - 300},
+                                     {.time = 1468274400, .rate_mmh = rate, .state = states}};
+    struct sq_cube c = {.grid = {3, 2, 0, 0, 1, 1, "+proj=laea"}, .cell_m = {1, 2}, .step_s = 300, .n = 3, .frame = frame};
+    struct sq_forecast f;
+    REQUIRE_OK(sq_forecast_begin(&f, &c, &err));
+    assert_int_equal(f.issue_time, 1468274400);
+    assert_string_equal(f.inputs_used, "2016-07-11T21:50:00Z 2016-07-11T22:00:00Z");
+    assert_string_equal(f.inputs_missing, "2016-07-11T21:55:00Z");
+    REQUIRE(sq_grid_equal(&f.grid, &c.grid) && f.cell_m[1] == 2);
+    assert_memory_equal(f.quality, "\2\2\1\0\3\2", 6);
+    sq_forecast_finish(&f);
+}
+
+static void the_largest_value_passes_over_gaps(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_field f;
+    struct sq_grid g = {3, 1, 0, 0, 1, 1, "+proj=laea"};
+    REQUIRE_OK(sq_field_init(&f, &g, &err));
+    REQUIRE(isnan(sq_field_most(&f)));
+    f.value[1] = 0;
+    REQUIRE(sq_field_most(&f) == 0);
+    f.value[2] = 3;
+    REQUIRE(sq_field_most(&f) == 3);
+    sq_field_finish(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_parse_and_print),
         cmocka_unit_test(distribution_is_consistent),
+        cmocka_unit_test(a_forecast_says_what_it_was_made_from),
+        cmocka_unit_test(the_largest_value_passes_over_gaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
