@@ -154,13 +154,13 @@ static void a_cube_comes_back(void **state)
     assert_int_equal(b.n, FRAMES);
     REQUIRE(!b.frame[2].rate_mmh);
     REQUIRE(b.frame[3].rate_mmh[5] >= 299);
+    struct sq_cube_frame gap_a = a.frame[2], gap_b = b.frame[2];
     a.frame[2] = a.frame[FRAMES - 1];
-    struct sq_cube_frame kept = b.frame[2];
     b.frame[2] = b.frame[FRAMES - 1];
     a.frame[3].rate_mmh[5] = b.frame[3].rate_mmh[5];
     assert_int_equal(differences(&a, &b, 1e-4), 0); /* packed twice in the same steps */
-    b.frame[2] = kept;
-    a.frame[2] = (struct sq_cube_frame){0};
+    a.frame[2] = gap_a;
+    b.frame[2] = gap_b;
     sq_cube_finish(&a);
     sq_cube_finish(&b);
 }
