@@ -68,8 +68,7 @@ static int define_rain(struct sq_rain_file *f, const int dim[3])
     const char *text[][2] = {{"long_name", "rain rate"},
                              {"standard_name", "rainfall_rate"},
                              {"units", "mm h-1"},
-                             {"grid_mapping", "crs"},
-                             {"cell_methods", "time: point"}};
+                             {"grid_mapping", "crs"}};
     int rc = nc_def_var(f->nc, "rain_rate", NC_USHORT, 3, dim, &f->rain);
     if (!rc)
         rc = nc_def_var_chunking(f->nc, f->rain, NC_CHUNKED, chunk);
