@@ -368,34 +368,52 @@ static bool unfill(size_t n, float *v, float fill, float most)
     return fine;
 }
 
+/* Part of the map: first row and column, rows and columns. */
+struct part {
+    size_t row, col, ny, nx;
+};
+
 static enum sq_status get_map(const struct sq_product_reader *r, int map, const char *name, int lead, int n_level,
-                              float most, float *ret, struct sq_err *e)
+                              const struct part *p, float most, float *ret, struct sq_err *e)
 {
-    const struct sq_grid *g = &r->f.grid;
-    size_t start[4] = {(size_t)lead, 0, 0, 0}, count4[4] = {1, (size_t)n_level, (size_t)g->ny, (size_t)g->nx},
-           count3[4] = {1, (size_t)g->ny, (size_t)g->nx, 0};
+    const size_t start4[4] = {(size_t)lead, 0, p->row, p->col}, count4[4] = {1, (size_t)n_level, p->ny, p->nx},
+                 start3[3] = {(size_t)lead, p->row, p->col}, count3[3] = {1, p->ny, p->nx};
     float fill = NC_FILL_FLOAT;
     int rc = nc_inq_var_fill(r->nc, r->map[map], NULL, &fill);
     if (!rc)
-        rc = nc_get_vara_float(r->nc, r->map[map], start, map == MEAN ? count3 : count4, ret);
+        rc = nc_get_vara_float(r->nc, r->map[map], map == MEAN ? start3 : start4, map == MEAN ? count3 : count4,
+                               ret);
     if (rc)
         return damaged(r, name, rc, e);
-    if (!unfill((size_t)n_level * sq_grid_cells(g), ret, fill, most))
+    if (!unfill((size_t)n_level * p->ny * p->nx, ret, fill, most))
         return sq_fail(e, SQ_FAILED, "%s: %s has a value outside 0 to %g: the file is damaged", r->path, name,
                        (double)most);
     return SQ_OK;
 }
 
-enum sq_status sq_product_get(struct sq_product_reader *r, int lead_index, struct sq_lead *l, struct sq_err *e)
+static enum sq_status get_part(struct sq_product_reader *r, int lead_index, const struct part *p, struct sq_lead *l,
+                               struct sq_err *e)
 {
     const float most_mmh = 1e6f; /* no rain; a flipped bit */
     assert(lead_index >= 0 && lead_index < r->f.n_lead);
-    enum sq_status status = get_map(r, PROB, SQ_PRODUCT_PROB, lead_index, r->f.n_threshold, 1, l->prob, e);
+    enum sq_status status = get_map(r, PROB, SQ_PRODUCT_PROB, lead_index, r->f.n_threshold, p, 1, l->prob, e);
     if (!status)
-        status = get_map(r, RATE, SQ_PRODUCT_RATE, lead_index, r->f.n_percentile, most_mmh, l->rate, e);
+        status = get_map(r, RATE, SQ_PRODUCT_RATE, lead_index, r->f.n_percentile, p, most_mmh, l->rate, e);
     if (!status)
-        status = get_map(r, MEAN, SQ_PRODUCT_MEAN, lead_index, 1, most_mmh, l->mean, e);
+        status = get_map(r, MEAN, SQ_PRODUCT_MEAN, lead_index, 1, p, most_mmh, l->mean, e);
     return status;
+}
+
+enum sq_status sq_product_get(struct sq_product_reader *r, int lead_index, struct sq_lead *l, struct sq_err *e)
+{
+    return get_part(r, lead_index, &(struct part){0, 0, (size_t)r->f.grid.ny, (size_t)r->f.grid.nx}, l, e);
+}
+
+enum sq_status sq_product_cell(struct sq_product_reader *r, int lead_index, int row, int col, struct sq_lead *l,
+                               struct sq_err *e)
+{
+    assert(row >= 0 && row < r->f.grid.ny && col >= 0 && col < r->f.grid.nx);
+    return get_part(r, lead_index, &(struct part){(size_t)row, (size_t)col, 1, 1}, l, e);
 }
 
 void sq_product_close(struct sq_product_reader **r)

@@ -29,6 +29,9 @@ enum sq_status sq_product_open(const char *path, const struct sq_forecast **ret_
 /* Caller has sq_lead_init'ed *l for this forecast. */
 enum sq_status sq_product_get(struct sq_product_reader *r, int lead_index, struct sq_lead *l,
                               struct sq_err *e) SQ_CHECK;
+/* One cell alone: *l has the levels of this forecast and a single cell. */
+enum sq_status sq_product_cell(struct sq_product_reader *r, int lead_index, int row, int col, struct sq_lead *l,
+                               struct sq_err *e) SQ_CHECK;
 void sq_product_close(struct sq_product_reader **r);
 
 /* ---- pictures ---------------------------------------------------------------------------------------- */
