@@ -1,1 +1,145 @@
-#include "model.h"
+#include "head.h"
+
+#include "core/hot.h"
+#include "fastmath.h"
+
+#include <math.h>
+
+/* Cells are worked on LANE at a time, class by class, so that every loop is a vector over cells. */
+enum { LANE = 16 };
+
+void sq_head_weights(const struct sq_net_shape *s, float *ret_w)
+{
+    int n = s->n_edge;
+    const float *t = s->edge_mmh;
+    for (int k = 0; k < n; k++) {
+        float lo = k ? t[k - 1] : -t[0], hi = k + 1 < n ? t[k + 1] : t[k];
+        ret_w[k] = k + 1 < n ? 0.5f * (hi - lo) : t[k] - t[k - 1];
+    }
+}
+
+/* z -> p in place; returns log of the sum in `lse`. */
+static inline void softmax(float z[][LANE], int classes, float *lse)
+{
+    float top[LANE], sum[LANE] = {0};
+    for (int i = 0; i < LANE; i++)
+        top[i] = z[0][i];
+    for (int c = 1; c < classes; c++)
+        for (int i = 0; i < LANE; i++)
+            top[i] = z[c][i] > top[i] ? z[c][i] : top[i];
+    for (int c = 0; c < classes; c++)
+        for (int i = 0; i < LANE; i++) {
+            z[c][i] = sq_expf(z[c][i] - top[i]);
+            sum[i] += z[c][i];
+        }
+    for (int i = 0; i < LANE; i++) {
+        lse[i] = top[i] + logf(sum[i]);
+        sum[i] = 1 / sum[i];
+    }
+    for (int c = 0; c < classes; c++)
+        for (int i = 0; i < LANE; i++)
+            z[c][i] *= sum[i];
+}
+
+SQ_HOT static void exceed_lane(int classes, const float *score, int lanes, float *ret, size_t stride)
+{
+    float z[SQ_CLASS_MAX][LANE] = {{0}}, lse[LANE], above[LANE] = {0};
+    for (int i = 0; i < lanes; i++)
+        for (int c = 0; c < classes; c++)
+            z[c][i] = score[i * classes + c];
+    softmax(z, classes, lse);
+    for (int k = classes - 2; k >= 0; k--) {
+        for (int i = 0; i < LANE; i++)
+            above[i] += z[k + 1][i];
+        for (int i = 0; i < lanes; i++)
+            ret[(size_t)k * stride + (size_t)i] = above[i];
+    }
+}
+
+void sq_head_exceed(int classes, const float *score, size_t n, float *ret, size_t ret_stride)
+{
+    for (size_t i = 0; i < n; i += LANE)
+        exceed_lane(classes, score + i * (size_t)classes, n - i < LANE ? (int)(n - i) : LANE, ret + i, ret_stride);
+}
+
+struct lane_job {
+    int classes, total, a; /* total = nodes * classes: the stride of a cell */
+    float w, crps_weight, scale;
+    const float *edge, *weight;
+};
+
+SQ_HOT static void loss_lane(const struct lane_job *j, const float *scores, const float *truth, int lanes,
+                             float *d_scores, struct sq_loss *ret)
+{
+    int C = j->classes;
+    float z[SQ_CLASS_MAX][LANE] = {{0}}, g[SQ_CLASS_MAX][LANE], lse[LANE], zt[LANE] = {0}, wet[LANE] = {0};
+    float above[LANE] = {0}, crps[LANE] = {0}, sum[LANE] = {0}, dot[LANE] = {0};
+    int class[LANE] = {0};
+    const float *za = scores + j->a * C, *zb = j->w > 0 ? za + C : za;
+    for (int i = 0; i < lanes; i++)
+        for (int c = 0; c < C; c++)
+            z[c][i] = (1 - j->w) * za[i * j->total + c] + j->w * zb[i * j->total + c];
+    for (int i = 0; i < lanes; i++)
+        wet[i] = isnan(truth[i]) ? 0 : 1;
+    for (int k = 0; k < C - 1; k++)
+        for (int i = 0; i < lanes; i++)
+            class[i] += truth[i] >= j->edge[k];
+    for (int i = 0; i < lanes; i++)
+        zt[i] = z[class[i]][i];
+    softmax(z, C, lse);
+    /* d crps / d p[c] = sum over k < c of 2 w[k] (P_k - o_k) */
+    for (int k = C - 2; k >= 0; k--)
+        for (int i = 0; i < LANE; i++) {
+            above[i] += z[k + 1][i];
+            float miss = above[i] - (float)(class[i] > k);
+            crps[i] += j->weight[k] * miss * miss;
+            g[k + 1][i] = 2 * j->weight[k] * miss;
+        }
+    for (int i = 0; i < LANE; i++)
+        g[0][i] = 0;
+    for (int c = 1; c < C; c++)
+        for (int i = 0; i < LANE; i++) {
+            sum[i] += g[c][i];
+            g[c][i] = sum[i];
+            dot[i] += sum[i] * z[c][i];
+        }
+    for (int c = 0; c < C; c++)
+        for (int i = 0; i < LANE; i++) {
+            float entropy = z[c][i] - (float)(class[i] == c);
+            float ranked = z[c][i] * (g[c][i] - dot[i]);
+            g[c][i] = wet[i] * j->scale * (entropy + j->crps_weight * ranked);
+        }
+    for (int i = 0; i < lanes; i++) {
+        float *da = d_scores + (size_t)i * (size_t)j->total + j->a * C;
+        for (int c = 0; c < C; c++)
+            da[c] += (1 - j->w) * g[c][i];
+        if (j->w > 0)
+            for (int c = 0; c < C; c++)
+                da[C + c] += j->w * g[c][i];
+        if (wet[i] == 0)
+            continue;
+        ret->entropy += lse[i] - zt[i];
+        ret->crps += crps[i];
+        ret->sum += lse[i] - zt[i] + j->crps_weight * crps[i];
+        ret->cells += 1;
+    }
+}
+
+void sq_head_loss(const struct sq_net_shape *s, double lead_s, float crps_weight, float scale, const float *scores,
+                  const float *truth, size_t n, float *d_scores, struct sq_loss *ret)
+{
+    float weight[SQ_CLASS_MAX];
+    struct lane_job j = {.classes = sq_net_classes(s), .crps_weight = crps_weight, .scale = scale,
+                         .edge = s->edge_mmh, .weight = weight};
+    j.total = s->n_node * j.classes;
+    sq_head_weights(s, weight);
+    sq_net_blend(s, lead_s, &j.a, &j.w);
+    for (size_t i = 0; i < n; i += LANE) {
+        size_t at = i * (size_t)j.total;
+        int lanes = n - i < LANE ? (int)(n - i) : LANE, seen = 0;
+        for (int k = 0; k < lanes; k++)
+            seen += !isnan(truth[i + (size_t)k]);
+        if (seen)
+            loss_lane(&j, scores + at, truth + i, lanes, d_scores + at, ret);
+    }
+}

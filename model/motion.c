@@ -1,1 +1,305 @@
-#include "model.h"
+#include "motion.h"
+
+#include "blur.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FRAMES = SQ_MOTION_FRAMES, LEVELS = 5, ROUNDS = 3 };
+
+/* Tuned on extrapolation error of the development events (tests/bench/bench_motion). */
+static const float window_sigma = 10;  /* of the Lucas-Kanade window, pixels of a level */
+static const float stiffness = 0.05f;  /* pull towards the wider window's answer, of the mean structure */
+static const double work_m = 2000;     /* pixel size of the finest level */
+static const int most_pixels = 1 << 20;
+
+/* One level of the image pyramid: log rain rate and how much of it was observed. */
+struct image {
+    int w, h;
+    float *v;
+};
+
+static void image_free(struct image *im)
+{
+    free(im->v);
+    *im = (struct image){0};
+}
+
+static float log_rate(float r)
+{
+    return isnan(r) || r < 0.1f ? 0 : log2f((r < 60 ? r : 60) * 10) + 1;
+}
+
+/* Mean over f x f cells; unobserved counts as dry: edges of coverage do not move and are few. */
+static enum sq_status shrink_frame(const float *rate, int nx, int ny, int f, struct image *ret, struct sq_err *e)
+{
+    struct image im = {.w = (nx + f - 1) / f, .h = (ny + f - 1) / f};
+    enum sq_status s = sq_alloc((void **)&im.v, (size_t)im.w * (size_t)im.h, sizeof *im.v, "motion", e);
+    if (s)
+        return s;
+    for (int i = 0; i < ny; i++) {
+        float *row = im.v + (size_t)(i / f) * (size_t)im.w;
+        for (int j = 0; j < nx; j++)
+            row[j / f] += log_rate(rate[(size_t)i * (size_t)nx + (size_t)j]);
+    }
+    float scale = 1.0f / (float)(f * f);
+    for (size_t k = 0; k < (size_t)im.w * (size_t)im.h; k++)
+        im.v[k] *= scale;
+    *ret = im;
+    return SQ_OK;
+}
+
+static enum sq_status halve(const struct image *a, struct image *ret, struct sq_err *e)
+{
+    struct image im = {.w = (a->w + 1) / 2, .h = (a->h + 1) / 2};
+    enum sq_status s = sq_alloc((void **)&im.v, (size_t)im.w * (size_t)im.h, sizeof *im.v, "motion", e);
+    if (s)
+        return s;
+    for (int i = 0; i < im.h; i++)
+        for (int j = 0; j < im.w; j++) {
+            int i1 = 2 * i + 1 < a->h ? 2 * i + 1 : 2 * i, j1 = 2 * j + 1 < a->w ? 2 * j + 1 : 2 * j;
+            const float *p = a->v + (size_t)(2 * i) * (size_t)a->w, *q = a->v + (size_t)i1 * (size_t)a->w;
+            im.v[(size_t)i * (size_t)im.w + (size_t)j] = 0.25f * (p[2 * j] + p[j1] + q[2 * j] + q[j1]);
+        }
+    *ret = im;
+    return SQ_OK;
+}
+
+/* ---- Lucas-Kanade ---------------------------------------------------------------------------------------- */
+
+static float clampf(float x, float lo, float hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+static float bilinear(const float *a, int w, int h, float y, float x)
+{
+    y = clampf(y, 0, (float)(h - 1));
+    x = clampf(x, 0, (float)(w - 1));
+    int i = (int)y, j = (int)x, i1 = i + 1 < h ? i + 1 : i, j1 = j + 1 < w ? j + 1 : j;
+    float fy = y - (float)i, fx = x - (float)j;
+    const float *p = a + (size_t)i * (size_t)w, *q = a + (size_t)i1 * (size_t)w;
+    float top = p[j] + fx * (p[j1] - p[j]), bottom = q[j] + fx * (q[j1] - q[j]);
+    return top + fy * (bottom - top);
+}
+
+/* The work arrays of one level. S = sum of g g^T, b = sum of g * (later - earlier carried). */
+struct level {
+    int w, h;
+    float *u, *v;                       /* cells of this level per second */
+    float *xx, *xy, *yy, *xt, *yt;      /* structure, then blurred */
+    float *warped, *tmp;
+    float *block;
+};
+
+static enum sq_status level_init(struct level *l, int w, int h, struct sq_err *e)
+{
+    size_t n = (size_t)w * (size_t)h;
+    *l = (struct level){.w = w, .h = h};
+    enum sq_status s = sq_alloc((void **)&l->block, 9 * n + (size_t)w, sizeof *l->block, "motion", e);
+    if (s)
+        return s;
+    float **slice[] = {&l->u, &l->v, &l->xx, &l->xy, &l->yy, &l->xt, &l->yt, &l->warped, &l->tmp};
+    for (size_t k = 0; k < sizeof slice / sizeof *slice; k++)
+        *slice[k] = l->block + k * n;
+    return SQ_OK;
+}
+
+/* Adds one pair's share: the earlier image carried by the present estimate over dt, beside the later. */
+static void add_pair(struct level *l, const struct image *later, const struct image *earlier, float dt)
+{
+    int w = l->w, h = l->h;
+    for (int i = 0; i < h; i++)
+        for (int j = 0; j < w; j++) {
+            size_t k = (size_t)i * (size_t)w + (size_t)j;
+            l->warped[k] = bilinear(earlier->v, w, h, (float)i - l->v[k] * dt, (float)j - l->u[k] * dt);
+        }
+    for (int i = 1; i + 1 < h; i++)
+        for (int j = 1; j + 1 < w; j++) {
+            size_t k = (size_t)i * (size_t)w + (size_t)j, W = (size_t)w;
+            const float *a = later->v, *b = l->warped;
+            float gx = 0.25f * (a[k + 1] - a[k - 1] + b[k + 1] - b[k - 1]) * dt;
+            float gy = 0.25f * (a[k + W] - a[k - W] + b[k + W] - b[k - W]) * dt;
+            float gt = a[k] - b[k];
+            gt = clampf(gt, -0.5f, 0.5f); /* births and deaths of echoes say little of motion */
+            l->xx[k] += gx * gx;
+            l->xy[k] += gx * gy;
+            l->yy[k] += gy * gy;
+            l->xt[k] -= gx * gt;
+            l->yt[k] -= gy * gt;
+        }
+}
+
+static void solve(struct level *l, float sigma)
+{
+    size_t n = (size_t)l->w * (size_t)l->h;
+    float *s[] = {l->xx, l->xy, l->yy, l->xt, l->yt};
+    for (int k = 0; k < 5; k++)
+        sq_blur(s[k], l->tmp, l->w, l->h, sigma);
+    double trace = 0;
+    for (size_t k = 0; k < n; k++)
+        trace += l->xx[k] + l->yy[k];
+    float lambda = stiffness * (float)(trace / (double)n) + 1e-9f;
+    for (size_t k = 0; k < n; k++) {
+        float a = l->xx[k] + lambda, b = l->xy[k], d = l->yy[k] + lambda, det = a * d - b * b;
+        l->u[k] += (d * l->xt[k] - b * l->yt[k]) / det;
+        l->v[k] += (a * l->yt[k] - b * l->xt[k]) / det;
+    }
+}
+
+static void refine(struct level *l, const struct image *im, const int64_t *time, int n)
+{
+    size_t cells = (size_t)l->w * (size_t)l->h;
+    for (int round = 0; round < ROUNDS; round++) {
+        memset(l->xx, 0, 5 * cells * sizeof *l->xx);
+        for (int p = 0; p + 1 < n; p++)
+            add_pair(l, &im[p], &im[p + 1], (float)(time[p] - time[p + 1]));
+        solve(l, window_sigma);
+    }
+}
+
+/* The coarser level's velocities on the finer one, doubled because its pixels are half as wide. */
+static void inherit(struct level *fine, const struct level *coarse)
+{
+    for (int i = 0; i < fine->h; i++)
+        for (int j = 0; j < fine->w; j++) {
+            size_t k = (size_t)i * (size_t)fine->w + (size_t)j;
+            float y = 0.5f * (float)i - 0.25f, x = 0.5f * (float)j - 0.25f;
+            fine->u[k] = 2 * bilinear(coarse->u, coarse->w, coarse->h, y, x);
+            fine->v[k] = 2 * bilinear(coarse->v, coarse->w, coarse->h, y, x);
+        }
+}
+
+/* ---- from cube to nodes ------------------------------------------------------------------------------------ */
+
+static int shrink_factor(const struct sq_cube *c)
+{
+    double m = sqrt(c->cell_m[0] * c->cell_m[1]);
+    int f = (int)(work_m / m + 0.5);
+    f = f < 1 ? 1 : f;
+    while (sq_grid_cells(&c->grid) / (size_t)(f * f) > (size_t)most_pixels)
+        f++;
+    return f;
+}
+
+static enum sq_status nodes_from_level(struct sq_motion *m, const struct level *l, int f, struct sq_err *e)
+{
+    m->cell = 8 * ((f + 1) / 2);
+    m->mx = (m->nx + m->cell - 1) / m->cell;
+    m->my = (m->ny + m->cell - 1) / m->cell;
+    size_t n = (size_t)m->mx * (size_t)m->my;
+    enum sq_status s = sq_alloc((void **)&m->u, 2 * n, sizeof *m->u, "motion", e);
+    if (s)
+        return s;
+    m->v = m->u + n;
+    for (int i = 0; i < m->my; i++)
+        for (int j = 0; j < m->mx; j++) {
+            float y = (((float)i + 0.5f) * (float)m->cell) / (float)f - 0.5f;
+            float x = (((float)j + 0.5f) * (float)m->cell) / (float)f - 0.5f;
+            m->u[i * m->mx + j] = (float)f * bilinear(l->u, l->w, l->h, y, x);
+            m->v[i * m->mx + j] = (float)f * bilinear(l->v, l->w, l->h, y, x);
+        }
+    return SQ_OK;
+}
+
+static enum sq_status pyramid(const struct sq_cube *c, const int *index, int n, int f,
+                              struct image im[LEVELS][FRAMES], struct sq_err *e)
+{
+    for (int p = 0; p < n; p++) {
+        enum sq_status s = shrink_frame(c->frame[index[p]].rate_mmh, c->grid.nx, c->grid.ny, f, &im[0][p], e);
+        for (int k = 1; k < LEVELS && !s; k++)
+            s = halve(&im[k - 1][p], &im[k][p], e);
+        if (s)
+            return s;
+    }
+    return SQ_OK;
+}
+
+static enum sq_status calm(struct sq_motion *m, int f, struct sq_err *e)
+{
+    float zero[2] = {0, 0};
+    struct level still = {.w = 1, .h = 1, .u = zero, .v = zero};
+    return nodes_from_level(m, &still, f, e);
+}
+
+enum sq_status sq_motion_estimate(const struct sq_cube *c, const int *index, int n, struct sq_motion *ret,
+                                  struct sq_err *e)
+{
+    struct image im[LEVELS][FRAMES] = {0};
+    struct level level[LEVELS] = {0};
+    int f = shrink_factor(c);
+    int64_t time[FRAMES];
+    n = n < FRAMES ? n : FRAMES;
+    *ret = (struct sq_motion){.nx = c->grid.nx, .ny = c->grid.ny};
+    if (n < 2)
+        return calm(ret, f, e);
+    for (int p = 0; p < n; p++)
+        time[p] = c->frame[index[p]].time;
+    enum sq_status s = pyramid(c, index, n, f, im, e);
+    for (int k = LEVELS - 1; k >= 0 && !s; k--) {
+        s = level_init(&level[k], im[k][0].w, im[k][0].h, e);
+        if (s)
+            break;
+        if (k + 1 < LEVELS)
+            inherit(&level[k], &level[k + 1]);
+        refine(&level[k], im[k], time, n);
+    }
+    if (!s)
+        s = nodes_from_level(ret, &level[0], f, e);
+    for (int k = 0; k < LEVELS; k++) {
+        free(level[k].block);
+        for (int p = 0; p < FRAMES; p++)
+            image_free(&im[k][p]);
+    }
+    return s;
+}
+
+void sq_motion_finish(struct sq_motion *m)
+{
+    free(m->u);
+    *m = (struct sq_motion){0};
+}
+
+float sq_motion_at(const struct sq_motion *m, const float *node, float row, float col)
+{
+    float s = 1.0f / (float)m->cell;
+    return bilinear(node, m->mx, m->my, (row + 0.5f) * s - 0.5f, (col + 0.5f) * s - 0.5f);
+}
+
+/* Both components at node coordinates (row y, column x), which are clamped to the field. */
+static inline void velocity(const struct sq_motion *m, float y, float x, float *ret_v, float *ret_u)
+{
+    y = clampf(y, 0, (float)(m->my - 1));
+    x = clampf(x, 0, (float)(m->mx - 1));
+    int i = (int)y, j = (int)x, down = i + 1 < m->my ? m->mx : 0, right = j + 1 < m->mx ? 1 : 0;
+    float fy = y - (float)i, fx = x - (float)j;
+    float a = (1 - fy) * (1 - fx), b = (1 - fy) * fx, c = fy * (1 - fx), d = fy * fx;
+    const float *u = m->u + i * m->mx + j, *v = m->v + i * m->mx + j;
+    *ret_u = a * u[0] + b * u[right] + c * u[down] + d * u[down + right];
+    *ret_v = a * v[0] + b * v[right] + c * v[down] + d * v[down + right];
+}
+
+void sq_motion_trace(const struct sq_motion *m, double from_s, double dt_s, float *dx, float *dy)
+{
+    const double most_step_s = 300;
+    double left = dt_s - from_s;
+    int steps = (int)ceil(fabs(left) / most_step_s);
+    float cell = (float)m->cell, h = steps ? (float)(left / steps) / cell : 0;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < m->my; i++)
+        for (int j = 0; j < m->mx; j++) {
+            int k = i * m->mx + j;
+            float y = (float)i, x = (float)j, u, v;
+            if (from_s != 0)
+                y += dy[k] / cell, x += dx[k] / cell;
+            for (int s = 0; s < steps; s++) { /* midpoint rule */
+                velocity(m, y, x, &v, &u);
+                velocity(m, y + 0.5f * h * v, x + 0.5f * h * u, &v, &u);
+                y += h * v;
+                x += h * u;
+            }
+            dy[k] = (y - (float)i) * cell;
+            dx[k] = (x - (float)j) * cell;
+        }
+}

@@ -1,1 +1,262 @@
-#include "model.h"
+#include "sample.h"
+
+#include "scene_features.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct start {
+    const struct sq_cube *cube;
+    int frame, step_s;
+    float keep; /* share of draws that are kept */
+    bool ready;
+    struct sq_scene scene;
+    float **ahead; /* [frames of the cube after this one]: node displacements dx, dy to its time; NULL = not yet */
+};
+
+struct sq_library {
+    struct sq_sample_params p;
+    int n_event, n_start;
+    int *first;          /* [n_event + 1] starts of each event */
+    struct start *start;
+    float *window, *window2, *features; /* one sample before it is turned */
+};
+
+static int leads_ahead(const struct sq_library *l, const struct start *s, int *ret_frame)
+{
+    int n = 0;
+    for (int i = s->frame + 1; i < s->cube->n; i++)
+        if (s->cube->frame[i].rate_mmh && s->cube->frame[i].time - s->cube->frame[s->frame].time <= l->p.most_lead_s) {
+            if (ret_frame)
+                ret_frame[n] = i;
+            n++;
+        }
+    return n;
+}
+
+/* A start needs itself, one frame before it and one after. */
+static bool usable(const struct sq_library *l, const struct start *s)
+{
+    const struct sq_cube *c = s->cube;
+    return c->frame[s->frame].rate_mmh && leads_ahead(l, s, NULL) > 0 &&
+           sq_cube_find(c, c->frame[s->frame].time - s->step_s, s->step_s / 3) >= 0;
+}
+
+static int collect(struct sq_library *l, const struct sq_cube *cubes, int n_cubes)
+{
+    int n = 0;
+    for (int k = 0; k < n_cubes; k++) {
+        if (l->start)
+            l->first[k] = n;
+        for (int stride = 1; stride <= l->p.most_stride; stride++)
+            for (int i = 0; i < cubes[k].n; i++) {
+                struct start s = {.cube = &cubes[k], .frame = i, .step_s = stride * cubes[k].step_s};
+                s.keep = (stride > 1 ? l->p.thinned : 1) * (k >= l->p.n_native ? l->p.twin : 1);
+                if ((stride > 1 && s.step_s > l->p.most_step_s) || !usable(l, &s))
+                    continue;
+                if (l->start)
+                    l->start[n] = s;
+                n++;
+            }
+    }
+    if (l->start)
+        l->first[n_cubes] = n;
+    return n;
+}
+
+enum sq_status sq_library_create(const struct sq_cube *cubes, int n_cubes, const struct sq_sample_params *p,
+                                 struct sq_library **ret, struct sq_err *e)
+{
+    struct sq_library *l = NULL;
+    size_t cells = (size_t)p->size * (size_t)p->size;
+    enum sq_status s = sq_alloc((void **)&l, 1, sizeof *l, "samples", e);
+    if (s)
+        return s;
+    l->p = *p;
+    l->n_event = n_cubes;
+    l->n_start = collect(l, cubes, n_cubes);
+    s = l->n_start ? SQ_OK : sq_fail(e, SQ_FAILED, "training: no event has a frame with one before and one after it");
+    if (!s)
+        s = sq_alloc((void **)&l->start, (size_t)l->n_start, sizeof *l->start, "samples", e);
+    if (!s)
+        s = sq_alloc((void **)&l->first, (size_t)n_cubes + 1, sizeof *l->first, "samples", e);
+    if (!s)
+        s = sq_alloc((void **)&l->window, cells * (2 + SQ_FEATURES), sizeof *l->window, "samples", e);
+    if (s) {
+        sq_library_destroy(&l);
+        return s;
+    }
+    l->window2 = l->window + cells;
+    l->features = l->window2 + cells;
+    collect(l, cubes, n_cubes);
+    *ret = l;
+    return SQ_OK;
+}
+
+void sq_library_destroy(struct sq_library **l)
+{
+    if (!*l)
+        return;
+    for (int i = 0; (*l)->start && i < (*l)->n_start; i++) {
+        struct start *s = &(*l)->start[i];
+        for (int k = 0; s->ahead && k < s->cube->n - s->frame; k++)
+            free(s->ahead[k]);
+        free(s->ahead);
+        sq_scene_finish(&s->scene);
+    }
+    free((*l)->start);
+    free((*l)->first);
+    free((*l)->window);
+    free(*l);
+    *l = NULL;
+}
+
+int sq_library_starts(const struct sq_library *l)
+{
+    return l->n_start;
+}
+
+static enum sq_status make_ready(struct start *s, struct sq_err *e)
+{
+    if (s->ready)
+        return SQ_OK;
+    enum sq_status st = sq_scene_init(&s->scene, s->cube, s->frame, s->step_s, e);
+    if (!st)
+        st = sq_alloc((void **)&s->ahead, (size_t)(s->cube->n - s->frame), sizeof *s->ahead, "samples", e);
+    s->ready = !st;
+    return st;
+}
+
+static enum sq_status trace_ahead(struct start *s, int frame, const float **ret, struct sq_err *e)
+{
+    float **slot = &s->ahead[frame - s->frame];
+    const struct sq_motion *m = &s->scene.motion;
+    size_t nodes = (size_t)m->mx * (size_t)m->my;
+    if (!*slot) {
+        enum sq_status st = sq_alloc((void **)slot, 2 * nodes, sizeof **slot, "samples", e);
+        if (st)
+            return st;
+        double dt = (double)(s->cube->frame[frame].time - s->cube->frame[s->frame].time);
+        sq_motion_trace(m, 0, dt, *slot, *slot + nodes);
+    }
+    *ret = *slot;
+    return SQ_OK;
+}
+
+/* Observed and wet fraction of a window of the start frame, from every sixth cell. */
+static void survey(const struct start *s, const struct sq_window *win, float *ret_seen, float *ret_wet)
+{
+    const struct sq_grid *g = &s->cube->grid;
+    const float *map = s->cube->frame[s->frame].rate_mmh;
+    int all = 0, seen = 0, wet = 0;
+    for (int i = win->row + 3; i < win->row + win->h; i += 6)
+        for (int j = win->col + 3; j < win->col + win->w; j += 6) {
+            all++;
+            if (i < 0 || j < 0 || i >= g->ny || j >= g->nx)
+                continue;
+            float v = map[(size_t)i * (size_t)g->nx + (size_t)j];
+            seen += !isnan(v);
+            wet += v >= 0.1f;
+        }
+    *ret_seen = (float)seen / (float)all;
+    *ret_wet = (float)wet / (float)all;
+}
+
+static int place(struct sq_random *r, int n, int size)
+{
+    int margin = size / 4, room = n - size + 2 * margin;
+    return room > 0 ? sq_random_below(r, room + 1) - margin : (n - size) / 2;
+}
+
+/* Windows with rain are preferred, dry ones are not left out. */
+static struct start *choose(struct sq_library *l, struct sq_random *r, struct sq_window *win)
+{
+    struct start *s = NULL;
+    win->h = win->w = l->p.size;
+    for (int attempt = 0; attempt < 100; attempt++) {
+        int k = sq_random_below(r, l->n_event);
+        if (l->first[k] == l->first[k + 1])
+            continue;
+        s = &l->start[l->first[k] + sq_random_below(r, l->first[k + 1] - l->first[k])];
+        win->row = place(r, s->cube->grid.ny, win->h);
+        win->col = place(r, s->cube->grid.nx, win->w);
+        float seen, wet;
+        survey(s, win, &seen, &wet);
+        if (seen >= 0.3f && sq_random_uniform(r) < (0.03f + 4 * wet) * s->keep)
+            break;
+    }
+    return s;
+}
+
+/* One of the eight symmetries of the square: row i, column j of the result comes from cell ... of the source. */
+static size_t turned(int turn, int size, int i, int j)
+{
+    int a = turn & 4 ? j : i, b = turn & 4 ? i : j;
+    a = turn & 1 ? size - 1 - a : a;
+    b = turn & 2 ? size - 1 - b : b;
+    return (size_t)a * (size_t)size + (size_t)b;
+}
+
+static void turn_floats(const float *in, float *out, int turn, int size, int channels)
+{
+    for (int i = 0; i < size; i++)
+        for (int j = 0; j < size; j++)
+            memcpy(out + ((size_t)i * (size_t)size + (size_t)j) * (size_t)channels,
+                   in + turned(turn, size, i, j) * (size_t)channels, (size_t)channels * sizeof *in);
+}
+
+/* The newest observation stands for what can be forecast: cells never observed do not count. */
+static void mask_truth(const float *features, float *truth, size_t n, float gain)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool seen = false;
+        for (int k = 0; k < SQ_SLOTS; k++)
+            seen |= features[i * SQ_FEATURES + (size_t)(2 * k + 1)] > 0;
+        truth[i] = seen ? truth[i] * gain : NAN;
+    }
+}
+
+static enum sq_status draw_truth(struct sq_library *l, struct start *s, const struct sq_window *win, struct sq_random *r,
+                                 float gain, int turn, float *truth, int *lead_s, struct sq_err *e)
+{
+    enum { MOST = 256 };
+    int frame[MOST], n = leads_ahead(l, s, frame);
+    size_t cells = (size_t)win->h * (size_t)win->w;
+    for (int k = 0; k < l->p.leads; k++) {
+        float *out = truth + (size_t)k * cells;
+        if (k >= n) {
+            for (size_t i = 0; i < cells; i++)
+                out[i] = NAN;
+            lead_s[k] = lead_s[0];
+            continue;
+        }
+        int pick = k + sq_random_below(r, n - k), f = frame[pick]; /* without putting back */
+        frame[pick] = frame[k];
+        const float *d;
+        enum sq_status st = trace_ahead(s, f, &d, e);
+        if (st)
+            return st;
+        const struct sq_motion *m = &s->scene.motion;
+        sq_carry(s->cube->frame[f].rate_mmh, m, d, d + (size_t)m->mx * (size_t)m->my, win, true, l->window);
+        mask_truth(l->features, l->window, cells, gain);
+        turn_floats(l->window, out, turn, l->p.size, 1);
+        lead_s[k] = (int)(s->cube->frame[f].time - s->cube->frame[s->frame].time);
+    }
+    return SQ_OK;
+}
+
+enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, int *lead_s,
+                               struct sq_err *e)
+{
+    struct sq_window win;
+    struct start *s = choose(l, r, &win);
+    enum sq_status st = make_ready(s, e);
+    if (st)
+        return st;
+    float gain = expf(l->p.gain_sigma * sq_random_normal(r));
+    int turn = sq_random_below(r, 8);
+    sq_features(&s->scene, &win, gain, l->features, l->window);
+    turn_floats(l->features, features, turn, l->p.size, SQ_FEATURES);
+    return draw_truth(l, s, &win, r, gain, turn, truth, lead_s, e);
+}

@@ -1,1 +1,349 @@
 #include "model.h"
+
+#include "core/instant.h"
+#include "core/log.h"
+#include "head.h"
+#include "recipe.h"
+#include "weights.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Everything a training run holds. */
+struct run {
+    const struct sq_train_params *p;
+    struct sq_recipe recipe;
+    struct sq_cube *coarse; /* the events on wider cells, or NULL */
+    struct sq_cube *all;    /* the events and their coarse twins, by value: arrays are owned elsewhere */
+    int n_coarse, n_all;
+    struct sq_library *library;
+    struct sq_kernels *kernels;
+    struct sq_net_run *net_run;
+    struct sq_weights weights;
+    struct sq_optimiser optimiser;
+    struct sq_random random;
+    float *gradient, *features, *truth, *d_scores;
+    int *lead_s;
+    FILE *log;
+    double loss, entropy, crps; /* running means */
+    double started, saved;
+};
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- setting up ------------------------------------------------------------------------------------------------ */
+
+/* Mean over f x f cells, not observed where any of them is not: truth must stay what a cell that wide would see. */
+static enum sq_status coarsen_frame(const struct sq_cube *c, const float *from, int f, float **ret, struct sq_err *e)
+{
+    int ny = c->grid.ny / f, nx = c->grid.nx / f;
+    float *out;
+    enum sq_status s = sq_alloc((void **)&out, (size_t)ny * (size_t)nx, sizeof *out, "coarse event", e);
+    if (s)
+        return s;
+    for (int i = 0; i < ny * f; i++)
+        for (int j = 0; j < nx * f; j++)
+            out[(size_t)(i / f) * (size_t)nx + (size_t)(j / f)] +=
+                from[(size_t)i * (size_t)c->grid.nx + (size_t)j] / (float)(f * f);
+    *ret = out;
+    return SQ_OK;
+}
+
+static enum sq_status coarsen_cube(const struct sq_cube *c, int f, struct sq_cube *ret, struct sq_err *e)
+{
+    *ret = (struct sq_cube){.grid = c->grid, .cell_m = {c->cell_m[0] * f, c->cell_m[1] * f}, .step_s = c->step_s};
+    ret->grid.nx /= f, ret->grid.ny /= f;
+    ret->grid.dx *= f, ret->grid.dy *= f;
+    enum sq_status s = sq_alloc((void **)&ret->frame, (size_t)c->n, sizeof *ret->frame, "coarse event", e);
+    for (int i = 0; i < c->n && !s; i++) {
+        ret->frame[i].time = c->frame[i].time;
+        ret->n = i + 1;
+        if (c->frame[i].rate_mmh)
+            s = coarsen_frame(c, c->frame[i].rate_mmh, f, &ret->frame[i].rate_mmh, e);
+    }
+    return s;
+}
+
+static enum sq_status gather_events(struct run *r, const struct sq_cube *cubes, int n, struct sq_err *e)
+{
+    int f = r->recipe.coarsen, size = r->recipe.sample.size;
+    enum sq_status s = sq_alloc((void **)&r->coarse, (size_t)n, sizeof *r->coarse, "events", e);
+    if (!s)
+        s = sq_alloc((void **)&r->all, 2 * (size_t)n, sizeof *r->all, "events", e);
+    for (int k = 0; k < n && !s; k++) {
+        r->all[r->n_all++] = cubes[k];
+        if (f > 1 && cubes[k].grid.nx / f >= size && cubes[k].grid.ny / f >= size)
+            s = coarsen_cube(&cubes[k], f, &r->coarse[r->n_coarse++], e);
+    }
+    for (int k = 0; k < r->n_coarse; k++)
+        r->all[r->n_all++] = r->coarse[k];
+    return s;
+}
+
+static void prior(const struct sq_net_shape *s, float *ret)
+{
+    int n = sq_net_classes(s); /* 0.8 dry, the rest falling by a fifth from class to class: rain climate, roughly */
+    float rest = 0.2f, first = 0.2f * rest / (1 - powf(0.8f, (float)(n - 1)));
+    ret[0] = 1 - rest;
+    for (int c = 1; c < n; c++)
+        ret[c] = first * powf(0.8f, (float)(c - 1));
+}
+
+static enum sq_status arrays(struct run *r, struct sq_err *e)
+{
+    const struct sq_recipe *q = &r->recipe;
+    const struct sq_net_shape *s = &q->net;
+    size_t cells = (size_t)q->batch * (size_t)q->sample.size * (size_t)q->sample.size;
+    size_t scores = cells * (size_t)(s->n_node * sq_net_classes(s));
+    enum sq_status st = sq_alloc((void **)&r->gradient, r->weights.net.n_parameters, sizeof(float), "gradient", e);
+    if (!st)
+        st = sq_alloc((void **)&r->features, cells * SQ_FEATURES, sizeof(float), "batch", e);
+    if (!st)
+        st = sq_alloc((void **)&r->truth, cells * (size_t)q->sample.leads, sizeof(float), "batch", e);
+    if (!st)
+        st = sq_alloc((void **)&r->lead_s, (size_t)(q->batch * q->sample.leads), sizeof(int), "batch", e);
+    if (!st)
+        st = sq_alloc((void **)&r->d_scores, scores, sizeof(float), "batch", e);
+    return st;
+}
+
+static enum sq_status build_network(struct run *r, struct sq_err *e)
+{
+    const struct sq_recipe *q = &r->recipe;
+    enum sq_dtype t = q->bf16 && sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32;
+    float p[SQ_CLASS_MAX];
+    enum sq_status s = sq_net_init(&r->weights.net, &q->net, e);
+    if (s)
+        return s;
+    prior(&q->net, p);
+    sq_net_randomise(&r->weights.net, q->seed, p);
+    s = sq_optimiser_init(&r->optimiser, &q->optimiser, r->weights.net.n_parameters, r->weights.net.theta, e);
+    if (!s)
+        s = sq_kernels_create(SQ_BACKEND_DNNL, t, &r->kernels, e);
+    if (!s)
+        s = sq_net_run_create(&r->weights.net, r->kernels, t, q->batch, q->sample.size, q->sample.size, true, &r->net_run, e);
+    return s ? s : arrays(r, e);
+}
+
+/* What the weights file says of the data: one line an event. */
+static char *describe_data(const struct sq_cube *cubes, int n)
+{
+    char *text = calloc((size_t)n + 1, 512);
+    for (int k = 0, at = 0; text && k < n; k++) {
+        const struct sq_cube *c = &cubes[k];
+        const char *path = c->n && c->frame[0].path ? c->frame[0].path : "event", *base = strrchr(path, '/');
+        char from[32], to[32];
+        at += snprintf(text + at, 512, "%s: %d frames, %s to %s, every %d s, %d x %d cells of %.0f m\n",
+                       base ? base + 1 : path, c->n, sq_instant_iso(c->frame[0].time, from),
+                       sq_instant_iso(c->frame[c->n - 1].time, to), c->step_s, c->grid.nx, c->grid.ny, c->cell_m[0]);
+    }
+    return text;
+}
+
+static void describe(struct run *r, const struct sq_cube *cubes, int n)
+{
+    struct sq_weights *w = &r->weights;
+    snprintf(w->name, sizeof w->name, "%s", r->recipe.name);
+    w->recipe = r->recipe.text ? strdup(r->recipe.text) : NULL;
+    w->git = r->p->git ? strdup(r->p->git) : NULL;
+    w->data = describe_data(cubes, n);
+    w->least_step_s = 120, w->most_step_s = r->recipe.sample.most_step_s;
+    w->least_cell_m = 400, w->most_cell_m = 4500;
+}
+
+/* ---- one step --------------------------------------------------------------------------------------------------- */
+
+static enum sq_status draw_batch(struct run *r, struct sq_err *e)
+{
+    const struct sq_sample_params *s = &r->recipe.sample;
+    size_t cells = (size_t)s->size * (size_t)s->size;
+    enum sq_status st = SQ_OK;
+    for (int k = 0; k < r->recipe.batch && !st; k++)
+        st = sq_library_draw(r->library, &r->random, r->features + (size_t)k * cells * SQ_FEATURES,
+                             r->truth + (size_t)(k * s->leads) * cells, r->lead_s + k * s->leads, e);
+    return st;
+}
+
+static struct sq_loss batch_loss(struct run *r, const float *scores)
+{
+    const struct sq_recipe *q = &r->recipe;
+    size_t cells = (size_t)q->sample.size * (size_t)q->sample.size, seen = 0;
+    size_t stride = cells * (size_t)(q->net.n_node * sq_net_classes(&q->net)), all = cells * (size_t)(q->batch * q->sample.leads);
+    struct sq_loss loss = {0};
+    for (size_t i = 0; i < all; i++)
+        seen += !isnan(r->truth[i]);
+    memset(r->d_scores, 0, stride * (size_t)q->batch * sizeof *r->d_scores);
+    for (int k = 0; k < q->batch; k++)
+        for (int l = 0; l < q->sample.leads; l++)
+            sq_head_loss(&q->net, r->lead_s[k * q->sample.leads + l], q->crps_weight, 1 / (float)(seen ? seen : 1),
+                         scores + (size_t)k * stride, r->truth + (size_t)(k * q->sample.leads + l) * cells, cells,
+                         r->d_scores + (size_t)k * stride, &loss);
+    return loss;
+}
+
+static enum sq_status step(struct run *r, struct sq_err *e)
+{
+    enum sq_status s = draw_batch(r, e);
+    if (s)
+        return s;
+    sq_net_run_load(r->net_run, &r->weights.net);
+    struct sq_loss loss = batch_loss(r, sq_net_forward(r->net_run, r->features));
+    sq_net_backward(r->net_run, r->d_scores, r->gradient);
+    double norm = sq_optimiser_step(&r->optimiser, r->gradient, r->weights.net.theta);
+    if (!isfinite(norm)) {
+        sq_log(SQ_LOG_WARN, "training: step skipped, its gradient is not a number");
+        return SQ_OK;
+    }
+    double n = loss.cells > 0 ? loss.cells : 1, keep = r->optimiser.step > 200 ? 0.995 : 1 - 1 / (double)r->optimiser.step;
+    r->loss = keep * r->loss + (1 - keep) * loss.sum / n;
+    r->entropy = keep * r->entropy + (1 - keep) * loss.entropy / n;
+    r->crps = keep * r->crps + (1 - keep) * loss.crps / n;
+    return SQ_OK;
+}
+
+/* ---- the run ---------------------------------------------------------------------------------------------------- */
+
+static void sibling(const struct run *r, const char *ending, char path[4096])
+{
+    snprintf(path, 4096, "%s%s", r->p->out, ending);
+}
+
+static enum sq_status save_checkpoint(struct run *r, struct sq_err *e)
+{
+    char path[4096];
+    sibling(r, ".ckpt", path);
+    struct sq_checkpoint c = {&r->optimiser, &r->random, r->weights.net.theta};
+    r->saved = now_s();
+    return sq_weights_write(path, &r->weights, &c, e);
+}
+
+/* The averaged parameters are what ships. */
+static enum sq_status save_weights(struct run *r, struct sq_err *e)
+{
+    float *raw = r->weights.net.theta;
+    r->weights.net.theta = r->optimiser.average;
+    enum sq_status s = sq_weights_write(r->p->out, &r->weights, NULL, e);
+    r->weights.net.theta = raw;
+    return s;
+}
+
+static enum sq_status resume(struct run *r, struct sq_err *e)
+{
+    char path[4096];
+    sibling(r, ".ckpt", path);
+    struct sq_checkpoint c = {&r->optimiser, &r->random, r->weights.net.theta};
+    return sq_checkpoint_read(path, &r->weights, &c, e);
+}
+
+static void report(struct run *r, int64_t first)
+{
+    double passed = now_s() - r->started, done = (double)(r->optimiser.step - first);
+    double rate = done * r->recipe.batch / passed;
+    double left = (double)(r->recipe.optimiser.steps - r->optimiser.step) * passed / (done > 0 ? done : 1);
+    if (r->p->minutes > 0 && r->p->minutes * 60 - passed < left)
+        left = r->p->minutes * 60 - passed;
+    if (r->log) {
+        fprintf(r->log, "%lld,%.1f,%.6g,%.5f,%.5f,%.5f,%.2f\n", (long long)r->optimiser.step, passed,
+                sq_optimiser_rate(&r->recipe.optimiser, r->optimiser.step), r->loss, r->entropy, r->crps, rate);
+        fflush(r->log);
+    }
+    if (r->p->progress)
+        fprintf(stderr, "\rstep %lld of %d, loss %.4f (entropy %.4f, CRPSb %.4f), %.1f samples/s, %.0f min left   ",
+                (long long)r->optimiser.step, r->recipe.optimiser.steps, r->loss, r->entropy, r->crps, rate, left / 60);
+}
+
+static enum sq_status open_log(struct run *r, struct sq_err *e)
+{
+    char path[4096];
+    sibling(r, ".log.csv", path);
+    r->log = fopen(path, r->p->resume ? "a" : "w");
+    if (!r->log)
+        return sq_fail(e, SQ_FAILED, "%s: cannot be written", path);
+    if (!r->p->resume)
+        fprintf(r->log, "step,seconds,rate,loss,entropy,crpsb,samples_per_s\n");
+    return SQ_OK;
+}
+
+static enum sq_status learn(struct run *r, volatile const int *stop, struct sq_err *e)
+{
+    const double checkpoint_every_s = 120;
+    enum sq_status s = SQ_OK;
+    int64_t first = r->optimiser.step;
+    r->started = r->saved = now_s();
+    while (!s && r->optimiser.step < r->recipe.optimiser.steps && !(stop && *stop)) {
+        s = step(r, e);
+        if (!s && r->optimiser.step % 25 == 0)
+            report(r, first);
+        if (!s && now_s() - r->saved > checkpoint_every_s)
+            s = save_checkpoint(r, e);
+        if (r->p->minutes > 0 && now_s() - r->started > 60 * r->p->minutes)
+            break;
+    }
+    if (r->p->progress)
+        fputc('\n', stderr);
+    if (!s)
+        s = save_checkpoint(r, e);
+    return s ? s : save_weights(r, e);
+}
+
+static void finish(struct run *r)
+{
+    struct sq_weights *w = &r->weights;
+    sq_net_run_destroy(&r->net_run);
+    sq_kernels_destroy(&r->kernels);
+    sq_library_destroy(&r->library);
+    sq_optimiser_finish(&r->optimiser);
+    sq_net_finish(&w->net);
+    free(w->recipe);
+    free(w->data);
+    free(w->git);
+    for (int k = 0; k < r->n_coarse; k++)
+        sq_cube_finish(&r->coarse[k]);
+    free(r->coarse);
+    free(r->all);
+    free(r->gradient);
+    free(r->features);
+    free(r->truth);
+    free(r->lead_s);
+    free(r->d_scores);
+    sq_recipe_finish(&r->recipe);
+    if (r->log)
+        fclose(r->log);
+}
+
+enum sq_status sq_train(const struct sq_train_params *p, const struct sq_cube *cubes, int n_cubes,
+                        volatile const int *stop, struct sq_err *e)
+{
+    struct run r = {.p = p};
+    if (p->threads > 0)
+        omp_set_num_threads(p->threads);
+    enum sq_status s = sq_recipe_read(p->recipe, &r.recipe, e);
+    if (!s)
+        s = gather_events(&r, cubes, n_cubes, e);
+    if (!s)
+        r.recipe.sample.n_native = n_cubes;
+    if (!s)
+        s = sq_library_create(r.all, r.n_all, &r.recipe.sample, &r.library, e);
+    if (!s)
+        s = build_network(&r, e);
+    r.random = sq_random_seed(r.recipe.seed, 2);
+    if (!s)
+        describe(&r, cubes, n_cubes);
+    if (!s && p->resume)
+        s = resume(&r, e);
+    if (!s)
+        s = open_log(&r, e);
+    if (!s)
+        s = learn(&r, stop, e);
+    finish(&r);
+    return s;
+}

@@ -1,1 +1,394 @@
+#include "weights.h"
+
 #include "model.h"
+
+#include "core/publish.h"
+#include "core/sha256.h"
+
+#include <netcdf.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* netCDF calls in a row: the first fault stays, later calls do nothing. */
+struct file {
+    int id, status;
+};
+
+static bool ok(struct file *f, int status)
+{
+    if (f->status == NC_NOERR)
+        f->status = status;
+    return f->status == NC_NOERR;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------- */
+
+static void put_text(struct file *f, const char *name, const char *text)
+{
+    if (text && f->status == NC_NOERR)
+        ok(f, nc_put_att_text(f->id, NC_GLOBAL, name, strlen(text), text));
+}
+
+static void put_ints(struct file *f, const char *name, const int *v, int n)
+{
+    if (f->status == NC_NOERR)
+        ok(f, nc_put_att_int(f->id, NC_GLOBAL, name, NC_INT, (size_t)n, v));
+}
+
+static void put_doubles(struct file *f, const char *name, const double *v, int n)
+{
+    if (f->status == NC_NOERR)
+        ok(f, nc_put_att_double(f->id, NC_GLOBAL, name, NC_DOUBLE, (size_t)n, v));
+}
+
+static void put_array(struct file *f, const char *name, const float *v, const size_t *size, int dims)
+{
+    int var, dim[4];
+    char text[64];
+    for (int k = 0; k < dims && f->status == NC_NOERR; k++) {
+        snprintf(text, sizeof text, "%zu", size[k]); /* dimensions are named after their sizes, made once */
+        if (nc_inq_dimid(f->id, text, &dim[k]) != NC_NOERR)
+            ok(f, nc_def_dim(f->id, text, size[k], &dim[k]));
+    }
+    if (f->status == NC_NOERR && ok(f, nc_def_var(f->id, name, NC_FLOAT, dims, dim, &var)))
+        ok(f, nc_put_var_float(f->id, var, v));
+}
+
+static void put_shape(struct file *f, const struct sq_weights *w)
+{
+    const struct sq_net_shape *s = &w->net.shape;
+    double edge[SQ_CLASS_MAX], cell[2] = {w->least_cell_m, w->most_cell_m};
+    int step[2] = {w->least_step_s, w->most_step_s};
+    for (int k = 0; k < s->n_edge; k++)
+        edge[k] = s->edge_mmh[k];
+    put_text(f, "format", "squall weights");
+    put_ints(f, "format_version", &(int){SQ_WEIGHTS_VERSION}, 1);
+    put_text(f, "name", w->name);
+    put_ints(f, "features", &(int){SQ_FEATURES}, 1);
+    put_ints(f, "slots", &(int){SQ_SLOTS}, 1);
+    put_ints(f, "channels", &s->channels, 1);
+    put_ints(f, "stacks", &s->stacks, 1);
+    put_ints(f, "dilation", s->dilation, s->n_dilation);
+    put_ints(f, "up", &s->up, 1);
+    put_ints(f, "hidden", &s->hidden, 1);
+    put_ints(f, "lead_node_s", s->node_s, s->n_node);
+    put_doubles(f, "class_edge_mmh", edge, s->n_edge);
+    put_ints(f, "step_range_s", step, 2);
+    put_doubles(f, "cell_range_m", cell, 2);
+    put_text(f, "recipe", w->recipe);
+    put_text(f, "data", w->data);
+    put_text(f, "git", w->git);
+    put_text(f, "scores", w->scores);
+}
+
+static void put_tensors(struct file *f, const struct sq_net *n)
+{
+    for (int i = 0; i < n->n_layer; i++) {
+        const struct sq_layer *l = &n->layer[i];
+        size_t size[4] = {(size_t)l->out, (size_t)l->in, (size_t)l->kernel, (size_t)l->kernel};
+        char name[64];
+        snprintf(name, sizeof name, "%s.weight", l->name);
+        put_array(f, name, n->theta + l->weight, size, 4);
+        snprintf(name, sizeof name, "%s.bias", l->name);
+        put_array(f, name, n->theta + l->bias, size, 1);
+    }
+}
+
+static void put_checkpoint(struct file *f, const struct sq_checkpoint *c)
+{
+    const struct sq_optimiser *o = c->optimiser;
+    double state[5] = {(double)o->step, (double)(c->random->state >> 32), (double)(c->random->state & 0xffffffff),
+                       (double)(c->random->stream >> 32), (double)(c->random->stream & 0xffffffff)};
+    put_doubles(f, "checkpoint", state, 5);
+    put_array(f, "checkpoint.theta", c->theta, &o->n, 1);
+    put_array(f, "checkpoint.m", o->m, &o->n, 1);
+    put_array(f, "checkpoint.v", o->v, &o->n, 1);
+    put_array(f, "checkpoint.average", o->average, &o->n, 1);
+}
+
+enum sq_status sq_weights_write(const char *path, const struct sq_weights *w, const struct sq_checkpoint *c,
+                                struct sq_err *e)
+{
+    char tmp[SQ_PATH_MAX];
+    struct file f = {0};
+    enum sq_status s = sq_publish_begin(path, tmp, e);
+    if (s)
+        return s;
+    if (ok(&f, nc_create(tmp, NC_NETCDF4 | NC_CLOBBER, &f.id))) {
+        put_shape(&f, w);
+        put_tensors(&f, &w->net);
+        if (w->calibration) {
+            size_t size[3] = {(size_t)w->net.shape.n_node, (size_t)w->net.shape.n_edge, 2};
+            put_array(&f, "calibration", w->calibration, size, 3);
+        }
+        if (c)
+            put_checkpoint(&f, c);
+        int closed = nc_close(f.id);
+        ok(&f, closed);
+    }
+    if (f.status == NC_NOERR)
+        return sq_publish_commit(tmp, path, e);
+    sq_publish_abandon(tmp);
+    return sq_fail(e, SQ_FAILED, "%s: cannot write weights: %s", path, nc_strerror(f.status));
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------- */
+
+/* An attribute of at most `most` numbers; returns how many, or -1. */
+static int get_numbers(int id, const char *name, double *ret, int most)
+{
+    nc_type type;
+    size_t n;
+    if (nc_inq_att(id, NC_GLOBAL, name, &type, &n) || type == NC_CHAR || type == NC_STRING || n < 1 ||
+        n > (size_t)most || nc_get_att_double(id, NC_GLOBAL, name, ret))
+        return -1;
+    for (size_t k = 0; k < n; k++)
+        if (!(ret[k] > -1e18 && ret[k] < 1e18))
+            return -1;
+    return (int)n;
+}
+
+static int get_int(int id, const char *name)
+{
+    double v;
+    return get_numbers(id, name, &v, 1) == 1 && v >= 0 && v < 1e9 ? (int)v : -1;
+}
+
+static int get_ints(int id, const char *name, int *ret, int most)
+{
+    double v[64];
+    int n = get_numbers(id, name, v, most < 64 ? most : 64);
+    for (int k = 0; k < n; k++) {
+        if (!(v[k] >= 0 && v[k] < 1e9))
+            return -1;
+        ret[k] = (int)v[k];
+    }
+    return n;
+}
+
+/* A text attribute, at most 1 MiB; NULL when absent. */
+static char *get_text(int id, const char *name)
+{
+    nc_type type;
+    size_t n;
+    if (nc_inq_att(id, NC_GLOBAL, name, &type, &n) || type != NC_CHAR || n > 1 << 20)
+        return NULL;
+    char *text = calloc(n + 1, 1);
+    if (text && nc_get_att_text(id, NC_GLOBAL, name, text)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static enum sq_status get_shape(int id, const char *path, struct sq_net_shape *s, struct sq_err *e)
+{
+    double edge[SQ_CLASS_MAX];
+    *s = (struct sq_net_shape){.channels = get_int(id, "channels"), .stacks = get_int(id, "stacks"),
+                               .up = get_int(id, "up"), .hidden = get_int(id, "hidden")};
+    s->n_dilation = get_ints(id, "dilation", s->dilation, SQ_DILATION_MAX);
+    s->n_node = get_ints(id, "lead_node_s", s->node_s, SQ_NODE_MAX);
+    s->n_edge = get_numbers(id, "class_edge_mmh", edge, SQ_CLASS_MAX - 1);
+    for (int k = 0; k < s->n_edge; k++)
+        s->edge_mmh[k] = (float)edge[k];
+    int version = get_int(id, "format_version"), features = get_int(id, "features"), slots = get_int(id, "slots");
+    if (version != SQ_WEIGHTS_VERSION)
+        return sq_fail(e, SQ_FAILED, "%s: weights of format %d, this squall reads %d: train or fetch matching ones", path,
+                       version, SQ_WEIGHTS_VERSION);
+    if (features != SQ_FEATURES || slots != SQ_SLOTS)
+        return sq_fail(e, SQ_FAILED, "%s: made for %d features of %d frames, this squall gives %d of %d", path, features,
+                       slots, SQ_FEATURES, SQ_SLOTS);
+    return SQ_OK;
+}
+
+/* By name, type and size; `ret` gets exactly the product of sizes. */
+static enum sq_status get_array(int id, const char *path, const char *name, const size_t *size, int dims, float *ret,
+                                struct sq_err *e)
+{
+    int var, n, dim[NC_MAX_VAR_DIMS];
+    nc_type type;
+    if (nc_inq_varid(id, name, &var) || nc_inq_vartype(id, var, &type) || nc_inq_varndims(id, var, &n) || n != dims ||
+        nc_inq_vardimid(id, var, dim))
+        return sq_fail(e, SQ_FAILED, "%s: tensor %s is missing or has another rank", path, name);
+    size_t total = 1;
+    for (int k = 0; k < dims; k++) {
+        size_t len;
+        if (nc_inq_dimlen(id, dim[k], &len) || len != size[k])
+            return sq_fail(e, SQ_FAILED, "%s: tensor %s: dimension %d is not %zu as the shape says", path, name, k, size[k]);
+        total *= len;
+    }
+    if (type != NC_FLOAT || nc_get_var_float(id, var, ret))
+        return sq_fail(e, SQ_FAILED, "%s: tensor %s cannot be read as float", path, name);
+    for (size_t k = 0; k < total; k++)
+        if (!(ret[k] > -1e6f && ret[k] < 1e6f))
+            return sq_fail(e, SQ_FAILED, "%s: tensor %s holds %g", path, name, (double)ret[k]);
+    return SQ_OK;
+}
+
+static enum sq_status get_tensors(int id, const char *path, struct sq_net *n, struct sq_err *e)
+{
+    enum sq_status s = SQ_OK;
+    for (int i = 0; i < n->n_layer && !s; i++) {
+        const struct sq_layer *l = &n->layer[i];
+        size_t size[4] = {(size_t)l->out, (size_t)l->in, (size_t)l->kernel, (size_t)l->kernel};
+        char name[64];
+        snprintf(name, sizeof name, "%s.weight", l->name);
+        s = get_array(id, path, name, size, 4, n->theta + l->weight, e);
+        snprintf(name, sizeof name, "%s.bias", l->name);
+        if (!s)
+            s = get_array(id, path, name, size, 1, n->theta + l->bias, e);
+    }
+    return s;
+}
+
+static enum sq_status get_calibration(int id, const char *path, struct sq_weights *w, struct sq_err *e)
+{
+    int var;
+    size_t size[3] = {(size_t)w->net.shape.n_node, (size_t)w->net.shape.n_edge, 2};
+    if (nc_inq_varid(id, "calibration", &var))
+        return SQ_OK;
+    enum sq_status s = sq_alloc((void **)&w->calibration, size[0] * size[1] * 2, sizeof(float), "calibration", e);
+    return s ? s : get_array(id, path, "calibration", size, 3, w->calibration, e);
+}
+
+static enum sq_status get_provenance(int id, const char *path, struct sq_weights *w, struct sq_err *e)
+{
+    double cell[2];
+    int step[2];
+    char *name = get_text(id, "name");
+    snprintf(w->name, sizeof w->name, "%s", name ? name : "");
+    free(name);
+    w->recipe = get_text(id, "recipe");
+    w->data = get_text(id, "data");
+    w->git = get_text(id, "git");
+    w->scores = get_text(id, "scores");
+    if (get_ints(id, "step_range_s", step, 2) != 2 || get_numbers(id, "cell_range_m", cell, 2) != 2)
+        return sq_fail(e, SQ_FAILED, "%s: does not say which steps and cell sizes it was made for", path);
+    w->least_step_s = step[0], w->most_step_s = step[1];
+    w->least_cell_m = cell[0], w->most_cell_m = cell[1];
+    return SQ_OK;
+}
+
+static enum sq_status open_weights(const char *path, int *ret_id, struct sq_err *e)
+{
+    int status = nc_open(path, NC_NOWRITE, ret_id);
+    if (status)
+        return sq_fail(e, SQ_FAILED, "%s: not a weights file: %s", path, nc_strerror(status));
+    char *format = get_text(*ret_id, "format");
+    bool ours = format && !strcmp(format, "squall weights");
+    free(format);
+    if (ours)
+        return SQ_OK;
+    nc_close(*ret_id);
+    return sq_fail(e, SQ_FAILED, "%s: a netCDF file, but not squall weights", path);
+}
+
+enum sq_status sq_weights_read(const char *path, struct sq_weights **ret, struct sq_err *e)
+{
+    struct sq_weights *w = NULL;
+    struct sq_net_shape shape;
+    int id;
+    enum sq_status s = open_weights(path, &id, e);
+    if (s)
+        return s;
+    s = sq_alloc((void **)&w, 1, sizeof *w, "weights", e);
+    if (!s)
+        s = get_shape(id, path, &shape, e);
+    if (!s)
+        s = sq_net_init(&w->net, &shape, e);
+    if (!s)
+        s = get_tensors(id, path, &w->net, e);
+    if (!s)
+        s = get_calibration(id, path, w, e);
+    if (!s)
+        s = get_provenance(id, path, w, e);
+    nc_close(id);
+    if (!s)
+        s = sq_sha256_file(path, w->sha256, e);
+    if (s)
+        sq_weights_destroy(&w);
+    else
+        *ret = w;
+    return s;
+}
+
+void sq_weights_destroy(struct sq_weights **w)
+{
+    if (!*w)
+        return;
+    sq_net_finish(&(*w)->net);
+    free((*w)->recipe);
+    free((*w)->data);
+    free((*w)->git);
+    free((*w)->scores);
+    free((*w)->calibration);
+    free(*w);
+    *w = NULL;
+}
+
+enum sq_status sq_checkpoint_read(const char *path, const struct sq_weights *w, struct sq_checkpoint *c, struct sq_err *e)
+{
+    struct sq_net_shape shape;
+    struct sq_optimiser *o = c->optimiser;
+    double state[5];
+    int id;
+    enum sq_status s = open_weights(path, &id, e);
+    if (s)
+        return s;
+    s = get_shape(id, path, &shape, e);
+    if (!s && (memcmp(&shape, &w->net.shape, sizeof shape) || get_numbers(id, "checkpoint", state, 5) != 5))
+        s = sq_fail(e, SQ_FAILED, "%s: not a checkpoint of the network in the recipe", path);
+    const char *name[] = {"checkpoint.theta", "checkpoint.m", "checkpoint.v", "checkpoint.average"};
+    float *array[] = {c->theta, o->m, o->v, o->average};
+    for (int k = 0; k < 4 && !s; k++)
+        s = get_array(id, path, name[k], &o->n, 1, array[k], e);
+    nc_close(id);
+    if (s)
+        return s;
+    o->step = (int64_t)state[0];
+    c->random->state = (uint64_t)state[1] << 32 | (uint64_t)state[2];
+    c->random->stream = (uint64_t)state[3] << 32 | (uint64_t)state[4];
+    return SQ_OK;
+}
+
+/* ---- fit and description ------------------------------------------------------------------------------------- */
+
+enum sq_status sq_weights_fit(const struct sq_weights *w, const struct sq_cube *c, int most_lead_s, struct sq_err *e)
+{
+    double cell = sqrt(c->cell_m[0] * c->cell_m[1]);
+    int reach = w->net.shape.node_s[w->net.shape.n_node - 1];
+    if (c->step_s < w->least_step_s || c->step_s > w->most_step_s)
+        return sq_fail(e, SQ_FAILED, "weights %s: made for frames %d to %d s apart, these are %d s apart", w->name,
+                       w->least_step_s, w->most_step_s, c->step_s);
+    if (cell < w->least_cell_m || cell > w->most_cell_m)
+        return sq_fail(e, SQ_FAILED, "weights %s: made for cells of %.0f to %.0f m, these have %.0f m (choose a --grid)",
+                       w->name, w->least_cell_m, w->most_cell_m, cell);
+    if (most_lead_s > reach)
+        return sq_fail(e, SQ_FAILED, "weights %s: forecast at most %d min ahead, %d min are asked for", w->name, reach / 60,
+                       most_lead_s / 60);
+    return SQ_OK;
+}
+
+void sq_weights_describe(const struct sq_weights *w, void (*line)(void *, const char *), void *arg)
+{
+    const struct sq_net_shape *s = &w->net.shape;
+    char text[256];
+    snprintf(text, sizeof text, "weights %s, sha256 %s, git %s", w->name, w->sha256, w->git ? w->git : "unknown");
+    line(arg, text);
+    snprintf(text, sizeof text, "%zu parameters: %d channels, %d stacks of %d blocks, %d lead nodes to %d min, %d classes",
+             w->net.n_parameters, s->channels, s->stacks, s->n_dilation, s->n_node, s->node_s[s->n_node - 1] / 60,
+             sq_net_classes(s));
+    line(arg, text);
+    snprintf(text, sizeof text, "for frames %d to %d s apart and cells of %.0f to %.0f m", w->least_step_s, w->most_step_s,
+             w->least_cell_m, w->most_cell_m);
+    line(arg, text);
+    const char *part[] = {w->data, w->scores, w->recipe};
+    for (int k = 0; k < 3; k++)
+        if (part[k])
+            line(arg, part[k]);
+    for (int i = 0; i < w->net.n_layer; i++) {
+        const struct sq_layer *l = &w->net.layer[i];
+        snprintf(text, sizeof text, "  %-16s %4d -> %4d, %d x %d", l->name, l->in, l->out, l->kernel, l->kernel);
+        line(arg, text);
+    }
+}

@@ -35,15 +35,25 @@ float sq_distribution_quantile(const struct sq_distribution *d, const float *p, 
 }
 
 /* E[R] = integral of P(R >= t). With P linear in log t between a and b, the piece from a to b is
- * p_a*(m - a) + p_b*(b - m) with m = (b - a)/log(b/a), the logarithmic mean. */
-float sq_distribution_mean(const struct sq_distribution *d, const float *p)
+ * p_a * (m - a) + p_b * (b - m) with m = (b - a) / log(b / a), the logarithmic mean. */
+void sq_distribution_mean_weights(const struct sq_distribution *d, float *ret_weight)
 {
-    double sum = (double)p[0] * d->edge[0];
+    ret_weight[0] = d->edge[0];
     for (int k = 1; k < d->n; k++) {
         double a = d->edge[k - 1], b = d->edge[k], m = (b - a) / log(b / a);
-        sum += p[k - 1] * (m - a) + p[k] * (b - m);
+        ret_weight[k - 1] += (float)(m - a);
+        ret_weight[k] = (float)(b - m);
     }
-    return (float)(sum + (double)p[d->n - 1] * d->tail_mmh);
+    ret_weight[d->n - 1] += d->tail_mmh;
+}
+
+float sq_distribution_mean(const struct sq_distribution *d, const float *p)
+{
+    float weight[SQ_DISTRIBUTION_MAX], sum = 0;
+    sq_distribution_mean_weights(d, weight);
+    for (int k = 0; k < d->n; k++)
+        sum += weight[k] * p[k];
+    return sum;
 }
 
 void sq_distribution_order(int n, float *p)

@@ -6,8 +6,10 @@
 #ifndef SQ_CORE_DISTRIBUTION_H
 #define SQ_CORE_DISTRIBUTION_H
 
+#define SQ_DISTRIBUTION_MAX 64
+
 struct sq_distribution {
-    int n;              /* edges, >= 2 */
+    int n;              /* edges, 2 to SQ_DISTRIBUTION_MAX */
     const float *edge;  /* [n] mm/h, ascending, > 0 */
     float tail_mmh;     /* > 0 */
 };
@@ -20,8 +22,9 @@ float sq_distribution_exceed(const struct sq_distribution *d, const float *p, fl
 /* The rate that is not exceeded with probability q in (0, 1): 0 where P(dry) >= q. */
 float sq_distribution_quantile(const struct sq_distribution *d, const float *p, float q);
 
-/* Mean rate. */
+/* Mean rate: it is linear in p, sum of weight[k] * p[k], with the weights (n) of these edges. */
 float sq_distribution_mean(const struct sq_distribution *d, const float *p);
+void sq_distribution_mean_weights(const struct sq_distribution *d, float *ret_weight);
 
 /* Makes p a distribution: into [0, 1] and falling. */
 void sq_distribution_order(int n, float *p);

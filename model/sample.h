@@ -1,0 +1,34 @@
+/* Training samples: random windows of random starts of the given events, seen in the moving frame, turned,
+ * mirrored and made stronger or weaker at random. */
+#ifndef SQ_MODEL_SAMPLE_H
+#define SQ_MODEL_SAMPLE_H
+
+#include "random.h"
+#include "scene.h"
+
+struct sq_sample_params {
+    int size;          /* cells along one side of a window; even */
+    int leads;         /* leads drawn per sample */
+    int most_lead_s;
+    int most_stride;   /* frames may be thinned to every 1, ... most_stride-th */
+    int most_step_s;   /* but never to more than this between frames */
+    float thinned;     /* a thinned start is drawn this many times as often as a native one, [0, 1] */
+    int n_native;      /* events from this one on are coarse twins, drawn `twin` times as often */
+    float twin;        /* [0, 1] */
+    float gain_sigma;  /* rates are multiplied by exp(N(0, sigma)) */
+};
+
+struct sq_library; /* all starts of all events; motion is estimated when a start is first drawn */
+
+/* The cubes outlive the library. */
+enum sq_status sq_library_create(const struct sq_cube *cubes, int n_cubes, const struct sq_sample_params *p,
+                                 struct sq_library **ret, struct sq_err *e) SQ_CHECK;
+void sq_library_destroy(struct sq_library **l);
+int sq_library_starts(const struct sq_library *l);
+
+/* One sample: features (size, size, SQ_FEATURES); truth (leads, size, size), mm/h, NaN = does not count, and
+ * lead_s (leads); a start with fewer leads repeats some as NaN. */
+enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, int *lead_s,
+                               struct sq_err *e) SQ_CHECK;
+
+#endif

@@ -1,0 +1,82 @@
+#include "scene.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int find_slots(struct sq_scene *s, int ret_index[SQ_SLOTS])
+{
+    int n = 0;
+    int64_t now = s->cube->frame[s->newest].time;
+    for (int k = 0; k < SQ_SLOTS; k++) {
+        s->slot[k] = k ? sq_cube_find(s->cube, now - (int64_t)k * s->step_s, s->step_s / 3) : s->newest;
+        if (s->slot[k] >= 0)
+            ret_index[n++] = s->slot[k];
+    }
+    return n;
+}
+
+static enum sq_status trace_back(struct sq_scene *s, struct sq_err *e)
+{
+    size_t nodes = (size_t)s->motion.mx * (size_t)s->motion.my;
+    enum sq_status st = sq_alloc((void **)&s->back_x[0], 2 * SQ_SLOTS * nodes, sizeof(float), "trajectories", e);
+    if (st)
+        return st;
+    double before = 0;
+    for (int k = 0; k < SQ_SLOTS; k++) {
+        s->back_x[k] = s->back_x[0] + 2 * (size_t)k * nodes;
+        s->back_y[k] = s->back_x[k] + nodes;
+        double dt = k && s->slot[k] >= 0 ? (double)(s->cube->frame[s->slot[k]].time - s->cube->frame[s->newest].time)
+                                         : before;
+        if (k)
+            memcpy(s->back_x[k], s->back_x[k - 1], 2 * nodes * sizeof(float));
+        if (dt != before)
+            sq_motion_trace(&s->motion, before, dt, s->back_x[k], s->back_y[k]);
+        before = dt;
+    }
+    return SQ_OK;
+}
+
+enum sq_status sq_scene_init(struct sq_scene *ret, const struct sq_cube *c, int newest, int step_s, struct sq_err *e)
+{
+    int index[SQ_SLOTS];
+    *ret = (struct sq_scene){.cube = c, .newest = newest, .step_s = step_s};
+    int n = find_slots(ret, index);
+    enum sq_status s = sq_motion_estimate(c, index, n, &ret->motion, e);
+    if (!s)
+        s = trace_back(ret, e);
+    if (s)
+        sq_scene_finish(ret);
+    return s;
+}
+
+void sq_scene_finish(struct sq_scene *s)
+{
+    sq_motion_finish(&s->motion);
+    free(s->back_x[0]);
+    *s = (struct sq_scene){0};
+}
+
+void sq_scene_slot(const struct sq_scene *s, int k, const struct sq_window *win, float *ret)
+{
+    size_t n = (size_t)win->h * (size_t)win->w;
+    if (s->slot[k] < 0)
+        for (size_t i = 0; i < n; i++)
+            ret[i] = NAN;
+    else
+        sq_carry(s->cube->frame[s->slot[k]].rate_mmh, &s->motion, s->back_x[k], s->back_y[k], win, k == 0, ret);
+}
+
+void sq_scene_composite(const struct sq_scene *s, const struct sq_window *win, float *ret, float *tmp)
+{
+    size_t n = (size_t)win->h * (size_t)win->w;
+    sq_scene_slot(s, 0, win, ret);
+    for (int k = 1; k < SQ_SLOTS; k++) {
+        if (s->slot[k] < 0)
+            continue;
+        sq_scene_slot(s, k, win, tmp);
+        for (size_t i = 0; i < n; i++)
+            if (isnan(ret[i]))
+                ret[i] = tmp[i];
+    }
+}

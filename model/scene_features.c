@@ -1,0 +1,53 @@
+#include "scene_features.h"
+
+#include "core/hot.h"
+
+#include <math.h>
+
+/* log2(1 + 10 r) / 4: 0 when dry, 0.25 at 0.1 mm/h, 2.2 at 50 mm/h. */
+SQ_HOT static void put_slot(const float *rate, float gain, size_t n, float *ret)
+{
+    for (size_t i = 0; i < n; i++) {
+        float r = rate[i] * gain;
+        int seen = !isnan(r);
+        ret[i * SQ_FEATURES] = seen ? 0.25f * log2f(1 + 10 * r) : 0;
+        ret[i * SQ_FEATURES + 1] = (float)seen;
+    }
+}
+
+/* Velocities in cells per second become metres per second over 20; divergence is per hour. */
+static void put_motion(const struct sq_scene *s, const struct sq_window *win, float *ret)
+{
+    const struct sq_motion *m = &s->motion;
+    const double *cell = s->cube->cell_m;
+    float size = log2f((float)sqrt(cell[0] * cell[1]) / 1000), step = log2f((float)s->step_s / 300);
+    float d = (float)m->cell;
+    for (int i = 0; i < win->h; i++)
+        for (int j = 0; j < win->w; j++) {
+            float row = (float)(win->row + i), col = (float)(win->col + j);
+            float *f = ret + ((size_t)i * (size_t)win->w + (size_t)j) * SQ_FEATURES + 2 * SQ_SLOTS;
+            if (i % 4 || j % 4) { /* smooth fields: every fourth cell is enough */
+                const float *g = f - ((i % 4) * win->w + j % 4) * SQ_FEATURES;
+                for (int k = 0; k < 4; k++)
+                    f[k] = g[k];
+                continue;
+            }
+            float u = sq_motion_at(m, m->u, row, col), v = sq_motion_at(m, m->v, row, col);
+            float ux = sq_motion_at(m, m->u, row, col + d) - sq_motion_at(m, m->u, row, col - d);
+            float vy = sq_motion_at(m, m->v, row + d, col) - sq_motion_at(m, m->v, row - d, col);
+            f[0] = size;
+            f[1] = step;
+            f[2] = hypotf(u * (float)cell[0], v * (float)cell[1]) / 20;
+            f[3] = (ux + vy) / (2 * d) * 3600;
+        }
+}
+
+void sq_features(const struct sq_scene *s, const struct sq_window *win, float gain, float *ret, float *tmp)
+{
+    size_t n = (size_t)win->h * (size_t)win->w;
+    for (int k = 0; k < SQ_SLOTS; k++) {
+        sq_scene_slot(s, k, win, tmp);
+        put_slot(tmp, gain, n, ret + 2 * k);
+    }
+    put_motion(s, win, ret);
+}

@@ -1,0 +1,286 @@
+#include "tiles.h"
+
+#include "core/hot.h"
+#include "scene_features.h"
+#include "head.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A tile of hidden layers: (view, size, size, H) of the element type, or nothing where no rain is in sight. */
+struct sq_hidden {
+    const struct sq_weights *w;
+    enum sq_dtype type;
+    int ny, nx, size; /* cells of the grid; of a tile's side */
+    int rows, cols;   /* tiles */
+    int views;        /* mirror images that are averaged: 1, or 4 */
+    void **tile;
+};
+
+enum { TILE = 1024, MANY_VIEWS_CELLS = 3000000 };
+
+static size_t element(const struct sq_hidden *h)
+{
+    return h->type == SQ_BF16 ? 2 : 4;
+}
+
+static int even(int n)
+{
+    return n + n % 2;
+}
+
+static int clip(int x, int lo, int hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+/* What the network looks at for tile (r, c): the tile and its reach, inside the grid. */
+static struct sq_window context(const struct sq_hidden *h, int r, int c)
+{
+    int reach = even(sq_net_reach(&h->w->net.shape)), ny = even(h->ny), nx = even(h->nx);
+    int top = clip(r * h->size - reach, 0, ny), bottom = clip((r + 1) * h->size + reach, 0, ny);
+    int left = clip(c * h->size - reach, 0, nx), right = clip((c + 1) * h->size + reach, 0, nx);
+    return (struct sq_window){top, left, bottom - top, right - left};
+}
+
+static bool rain_in(const struct sq_hidden *h, const float *composite, const struct sq_window *win)
+{
+    for (int i = win->row; i < win->row + win->h && i < h->ny; i++)
+        for (int j = win->col; j < win->col + win->w && j < h->nx; j++)
+            if (composite[(size_t)i * (size_t)h->nx + (size_t)j] >= 0.1f)
+                return true;
+    return false;
+}
+
+/* Mirror image number `view`: bit 0 left and right, bit 1 up and down. In place, rows of `wide` bytes a cell. */
+static void swap_cells(char *a, char *b, size_t wide)
+{
+    char t[1024];
+    memcpy(t, a, wide);
+    memcpy(a, b, wide);
+    memcpy(b, t, wide);
+}
+
+static void mirror(char *v, int view, int hh, int ww, size_t wide)
+{
+    size_t row = (size_t)ww * wide;
+    if (view & 1)
+        for (int i = 0; i < hh; i++)
+            for (int j = 0; j < ww / 2; j++)
+                swap_cells(v + (size_t)i * row + (size_t)j * wide, v + (size_t)i * row + (size_t)(ww - 1 - j) * wide, wide);
+    if (view & 2)
+        for (int i = 0; i < hh / 2; i++)
+            for (int j = 0; j < ww; j++)
+                swap_cells(v + (size_t)i * row + (size_t)j * wide,
+                           v + (size_t)(hh - 1 - i) * row + (size_t)j * wide, wide);
+}
+
+struct worker {
+    struct sq_kernels *kernels;
+    struct sq_net_run *run;
+    int h, w;
+    float *features, *tmp;
+};
+
+static void worker_finish(struct worker *k)
+{
+    sq_net_run_destroy(&k->run);
+    free(k->features);
+    free(k->tmp);
+    k->features = k->tmp = NULL;
+}
+
+/* A run for windows of this size; the last one's is kept while sizes stay. */
+static enum sq_status worker_fit(struct worker *k, const struct sq_hidden *h, int hh, int ww, struct sq_err *e)
+{
+    size_t cells = (size_t)hh * (size_t)ww;
+    if (k->run && k->h == hh && k->w == ww)
+        return SQ_OK;
+    worker_finish(k);
+    k->h = hh, k->w = ww;
+    enum sq_status s = sq_alloc((void **)&k->features, cells * SQ_FEATURES, sizeof(float), "features", e);
+    if (!s)
+        s = sq_alloc((void **)&k->tmp, cells, sizeof(float), "features", e);
+    if (!s)
+        s = sq_net_run_create(&h->w->net, k->kernels, h->type, 1, hh, ww, false, &k->run, e);
+    if (!s)
+        sq_net_run_load(k->run, &h->w->net);
+    return s;
+}
+
+static void keep(struct sq_hidden *h, int r, int c, const struct sq_window *win, const char *hidden, int view)
+{
+    size_t cell = (size_t)h->w->net.shape.hidden * element(h), row = (size_t)h->size * cell;
+    char *tile = (char *)h->tile[r * h->cols + c] + (size_t)view * (size_t)h->size * row;
+    int top = r * h->size, left = c * h->size;
+    int rows = clip(win->row + win->h - top, 0, h->size), cols = clip(win->col + win->w - left, 0, h->size);
+    for (int i = 0; i < rows; i++)
+        memcpy(tile + (size_t)i * row,
+               hidden + ((size_t)(top - win->row + i) * (size_t)win->w + (size_t)(left - win->col)) * cell,
+               (size_t)cols * cell);
+}
+
+static enum sq_status run_tile(struct sq_hidden *h, struct worker *k, const struct sq_scene *s, int r, int c, struct sq_err *e)
+{
+    struct sq_window win = context(h, r, c);
+    size_t bytes = (size_t)h->views * (size_t)h->size * (size_t)h->size * (size_t)h->w->net.shape.hidden * element(h);
+    enum sq_status st = worker_fit(k, h, win.h, win.w, e);
+    if (!st)
+        st = sq_alloc(&h->tile[r * h->cols + c], bytes, 1, "hidden layer", e);
+    if (st)
+        return st;
+    sq_features(s, &win, 1, k->features, k->tmp);
+    for (int v = 0; v < h->views; v++) {
+        mirror((char *)k->features, v, win.h, win.w, SQ_FEATURES * sizeof(float));
+        /* the run owns this layer and writes it anew each time: it may be mirrored in place */
+        char *hidden = (char *)(uintptr_t)sq_net_forward(k->run, k->features);
+        mirror(hidden, v, win.h, win.w, (size_t)h->w->net.shape.hidden * element(h));
+        mirror((char *)k->features, v, win.h, win.w, SQ_FEATURES * sizeof(float));
+        keep(h, r, c, &win, hidden, v);
+    }
+    return SQ_OK;
+}
+
+enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
+                                struct sq_hidden **ret, struct sq_err *e)
+{
+    struct sq_hidden *h;
+    struct worker k = {0};
+    enum sq_status st = sq_alloc((void **)&h, 1, sizeof *h, "hidden layer", e);
+    if (st)
+        return st;
+    int ny = s->cube->grid.ny, nx = s->cube->grid.nx, most = ny > nx ? even(ny) : even(nx);
+    int reach = even(sq_net_reach(&w->net.shape));
+    *h = (struct sq_hidden){.w = w, .ny = ny, .nx = nx, .size = most <= TILE + 2 * reach ? most : TILE,
+                            .type = sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32,
+                            .views = (size_t)ny * (size_t)nx <= MANY_VIEWS_CELLS ? 4 : 1};
+    h->rows = (ny + h->size - 1) / h->size;
+    h->cols = (nx + h->size - 1) / h->size;
+    st = sq_alloc((void **)&h->tile, (size_t)(h->rows * h->cols), sizeof *h->tile, "tiles", e);
+    if (!st)
+        st = sq_kernels_create(SQ_BACKEND_DNNL, h->type, &k.kernels, e);
+    for (int t = 0; t < h->rows * h->cols && !st; t++) {
+        struct sq_window win = context(h, t / h->cols, t % h->cols);
+        if (rain_in(h, composite, &win))
+            st = run_tile(h, &k, s, t / h->cols, t % h->cols, e);
+    }
+    worker_finish(&k);
+    sq_kernels_destroy(&k.kernels);
+    if (st)
+        sq_hidden_destroy(&h);
+    else
+        *ret = h;
+    return st;
+}
+
+void sq_hidden_destroy(struct sq_hidden **h)
+{
+    if (!*h)
+        return;
+    for (int t = 0; (*h)->tile && t < (*h)->rows * (*h)->cols; t++)
+        free((*h)->tile[t]);
+    free((*h)->tile);
+    free(*h);
+    *h = NULL;
+}
+
+/* ---- scores of one lead -------------------------------------------------------------------------------------- */
+
+enum { WIDE = 48 }; /* classes, padded for the vectors */
+
+/* The head's weights for one lead: nodes blended, (hidden, WIDE), and its bias (WIDE). */
+static void blend_head(const struct sq_net *n, double lead_s, float *weight, float *bias)
+{
+    const struct sq_layer *l = &n->layer[n->n_layer - 1];
+    int C = sq_net_classes(&n->shape), a;
+    float w;
+    sq_net_blend(&n->shape, lead_s, &a, &w);
+    int b = w > 0 ? a + 1 : a;
+    for (int c = 0; c < WIDE; c++) {
+        bool real = c < C;
+        const float *ba = n->theta + l->bias;
+        bias[c] = real ? (1 - w) * ba[a * C + c] + w * ba[b * C + c] : 0;
+        for (int i = 0; i < l->in; i++) {
+            const float *wa = n->theta + l->weight + (size_t)(a * C + c) * (size_t)l->in;
+            const float *wb = n->theta + l->weight + (size_t)(b * C + c) * (size_t)l->in;
+            weight[i * WIDE + c] = real ? (1 - w) * wa[i] + w * wb[i] : 0;
+        }
+    }
+}
+
+SQ_HOT static void score_cells(enum sq_dtype t, const void *hidden, int H, size_t n, const float *weight,
+                               const float *bias, int C, float *ret)
+{
+    for (size_t p = 0; p < n; p++) {
+        float sum[WIDE];
+        for (int c = 0; c < WIDE; c++)
+            sum[c] = bias[c];
+        for (int i = 0; i < H; i++) {
+            size_t at = p * (size_t)H + (size_t)i;
+            float v = t == SQ_BF16 ? sq_bf16_float(((const uint16_t *)hidden)[at]) : ((const float *)hidden)[at];
+            for (int c = 0; c < WIDE; c++)
+                sum[c] += v * weight[i * WIDE + c];
+        }
+        for (int c = 0; c < C; c++)
+            ret[p * (size_t)C + (size_t)c] = sum[c];
+    }
+}
+
+/* One row of the window, one tile wide at a time. */
+static void exceed_row(const struct sq_hidden *h, int view, int row, int col, int w, const float *weight, const float *bias,
+                       float *ret, size_t stride, float *tmp)
+{
+    int C = sq_net_classes(&h->w->net.shape), H = h->w->net.shape.hidden;
+    for (int j = 0; j < w;) {
+        int r = row / h->size, c = (col + j) / h->size, n = clip((c + 1) * h->size - col - j, 1, w - j);
+        const char *tile = h->tile[r * h->cols + c];
+        if (tile) {
+            size_t at = ((size_t)view * (size_t)h->size + (size_t)(row - r * h->size)) * (size_t)h->size +
+                        (size_t)(col + j - c * h->size);
+            score_cells(h->type, tile + at * (size_t)H * element(h), H, (size_t)n, weight, bias, C, tmp);
+            sq_head_exceed(C, tmp, (size_t)n, ret + j, stride);
+        } else {
+            for (int k = 0; k < C - 1; k++)
+                memset(ret + (size_t)k * stride + (size_t)j, 0, (size_t)n * sizeof *ret);
+        }
+        j += n;
+    }
+}
+
+/* Calibration fitted on events not trained on: logit p -> a + b logit p, blended between nodes. */
+static void calibrate(const struct sq_weights *w, double lead_s, float *p, size_t n)
+{
+    int a;
+    float u;
+    if (!w->calibration)
+        return;
+    sq_net_blend(&w->net.shape, lead_s, &a, &u);
+    const float *ca = w->calibration + 2 * (size_t)a * (size_t)w->net.shape.n_edge;
+    const float *cb = u > 0 ? ca + 2 * w->net.shape.n_edge : ca;
+    for (int k = 0; k < w->net.shape.n_edge; k++) {
+        float shift = (1 - u) * ca[2 * k] + u * cb[2 * k], slope = (1 - u) * ca[2 * k + 1] + u * cb[2 * k + 1];
+        for (size_t i = 0; i < n; i++) {
+            float q = p[(size_t)k * n + i];
+            if (q > 1e-6f && q < 1 - 1e-6f)
+                p[(size_t)k * n + i] = 1 / (1 + expf(-shift - slope * logf(q / (1 - q))));
+        }
+    }
+}
+
+void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, float *ret, float *tmp)
+{
+    const struct sq_net *n = &h->w->net;
+    float weight[512 * WIDE], bias[WIDE];
+    size_t stride = (size_t)win->h * (size_t)win->w, all = stride * (size_t)n->shape.n_edge;
+    blend_head(n, lead_s, weight, bias);
+    float *view = h->views > 1 ? tmp + (size_t)win->w * (size_t)sq_net_classes(&n->shape) : ret;
+    for (int v = 0; v < h->views; v++) {
+        for (int i = 0; i < win->h; i++)
+            exceed_row(h, v, win->row + i, win->col, win->w, weight, bias, view + (size_t)i * (size_t)win->w, stride, tmp);
+        if (h->views == 1)
+            break;
+        for (size_t i = 0; i < all; i++)
+            ret[i] = (v ? ret[i] : 0) + view[i] / (float)h->views;
+    }
+    calibrate(h->w, lead_s, ret, stride);
+}

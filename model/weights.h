@@ -1,0 +1,37 @@
+/* Weights on disk: netCDF-4, one variable per tensor (NAME.weight (out, in, k, k), NAME.bias (out)), the shape
+ * of the network, what data it expects, and where it comes from. Checkpoints are the same file with the state of
+ * the optimiser beside. */
+#ifndef SQ_MODEL_WEIGHTS_H
+#define SQ_MODEL_WEIGHTS_H
+
+#include "net.h"
+#include "optimiser.h"
+#include "random.h"
+
+#define SQ_WEIGHTS_VERSION 1
+
+struct sq_weights {
+    struct sq_net net;
+    char name[64];
+    char sha256[65];               /* of the file, when read */
+    int least_step_s, most_step_s; /* between frames */
+    double least_cell_m, most_cell_m;
+    char *recipe, *data, *git, *scores; /* texts; heap, may be NULL */
+    float *calibration; /* (n_node, n_edge, 2): logit p -> a + b logit p, b > 0; NULL = none */
+};
+
+struct sq_checkpoint {
+    struct sq_optimiser *optimiser;
+    struct sq_random *random;
+    float *theta; /* the raw, not the averaged parameters (n_parameters) */
+};
+
+/* Whole or not at all. `c` may be NULL. */
+enum sq_status sq_weights_write(const char *path, const struct sq_weights *w, const struct sq_checkpoint *c,
+                                struct sq_err *e) SQ_CHECK;
+
+/* Reads the state of a checkpoint written for the same shape into *c, whose arrays are allocated. */
+enum sq_status sq_checkpoint_read(const char *path, const struct sq_weights *w, struct sq_checkpoint *c,
+                                  struct sq_err *e) SQ_CHECK;
+
+#endif
