@@ -143,7 +143,7 @@ static bool mapping_attributes(int nc, int map, struct sq_cf_crs *cf)
         int at = cf->n;
         if (nc_inq_attname(nc, map, i, key) || strlen(key) >= sizeof cf->attr[0].key)
             continue;
-        cf->attr[at].n_value = sq_netcdf_numbers(nc, map, key, cf->attr[at].value, 2);
+        cf->attr[at].n_value = sq_netcdf_numbers(nc, map, key, cf->attr[at].value, 7);
         if (!cf->attr[at].n_value &&
             !sq_netcdf_text(nc, map, key, cf->attr[at].text, sizeof cf->attr[0].text))
             continue;
