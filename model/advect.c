@@ -36,7 +36,7 @@ static void share_above(const struct planes *p, const float *rate, float t, floa
         p->share[i] = rate[i] >= t;
     sq_blur(p->share, p->tmp, p->nx, p->ny, sigma);
     for (size_t i = 0; i < n; i++)
-        p->share[i] = isnan(rate[i]) ? NAN : fminf(p->share[i] / p->seen[i], 1);
+        p->share[i] = isnan(rate[i]) ? NAN : fminf(fmaxf(p->share[i] / p->seen[i], 0), 1);
 }
 
 enum sq_status sq_advect_lead(struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e)

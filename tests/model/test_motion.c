@@ -1,0 +1,200 @@
+/* Motion, trajectories, carrying and the features of a scene. */
+#include "test.h"
+
+#include "core/cube.h"
+#include "model.h"
+#include "scene.h"
+#include "scene_features.h"
+
+enum { NX = 200, NY = 160, FRAMES = 4 };
+
+static const double u_cells = 1.5, v_cells = -0.75; /* per frame: to the east and to the north */
+
+/* Cells of rain that ride along, with a hole in coverage at the left edge. */
+static float rain(double row, double col)
+{
+    double r = 0;
+    for (int k = 0; k < 12; k++) {
+        double y = 20 + 13 * k % 120, x = 30 + 47 * k % 140, s = 5 + k % 3;
+        r += 12 * exp(-((row - y) * (row - y) + (col - x) * (col - x)) / (2 * s * s));
+    }
+    return r < 0.1 ? 0 : (float)r;
+}
+
+static void moving_rain(struct sq_cube *c)
+{
+    *c = (struct sq_cube){.cell_m = {1000, 1000}, .step_s = 300, .n = FRAMES};
+    c->grid = (struct sq_grid){.nx = NX, .ny = NY, .dx = 1000, .dy = 1000, .crs = "+proj=laea +lat_0=50"};
+    c->frame = calloc(FRAMES, sizeof *c->frame);
+    for (int f = 0; f < FRAMES; f++) {
+        c->frame[f].time = 300 * f;
+        c->frame[f].rate_mmh = malloc(NX * NY * sizeof(float));
+        for (int i = 0; i < NY; i++)
+            for (int j = 0; j < NX; j++)
+                c->frame[f].rate_mmh[i * NX + j] = j < 6 ? NAN : rain(i - v_cells * f, j - u_cells * f);
+    }
+}
+
+static void rain_that_moves_is_followed(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_cube c;
+    struct sq_motion m;
+    int index[FRAMES] = {3, 2, 1, 0};
+    moving_rain(&c);
+    REQUIRE_OK(sq_motion_estimate(&c, index, FRAMES, &m, &err));
+    for (int i = 30; i < NY - 30; i += 20)
+        for (int j = 40; j < NX - 30; j += 20) { /* a twentieth of the speed: 0.1 cell per frame */
+            REQUIRE_NEAR(300 * (double)sq_motion_at(&m, m.u, (float)i, (float)j), u_cells, 0.1);
+            REQUIRE_NEAR(300 * (double)sq_motion_at(&m, m.v, (float)i, (float)j), v_cells, 0.1);
+        }
+    sq_motion_finish(&m);
+    REQUIRE_OK(sq_motion_estimate(&c, index, 1, &m, &err)); /* one frame: calm */
+    for (int k = 0; k < m.mx * m.my; k++)
+        assert_true(m.u[k] == 0 && m.v[k] == 0);
+    sq_motion_finish(&m);
+    sq_cube_finish(&c);
+}
+
+/* A field that turns: there and back again ends where it began. */
+static void trajectories_return(void **state)
+{
+    (void)state;
+    struct sq_motion m = {.nx = 320, .ny = 320, .cell = 8, .mx = 40, .my = 40};
+    size_t n = 40 * 40;
+    m.u = malloc(2 * n * sizeof(float));
+    m.v = m.u + n;
+    for (int i = 0; i < 40; i++)
+        for (int j = 0; j < 40; j++) {
+            m.u[i * 40 + j] = 1e-3f * (float)(i - 20);
+            m.v[i * 40 + j] = -1e-3f * (float)(j - 20);
+        }
+    float *d = calloc(4 * n, sizeof(float));
+    sq_motion_trace(&m, 0, 1800, d, d + n);
+    sq_motion_trace(&m, 0, -1800, d + 2 * n, d + 3 * n);
+    for (int i = 12; i < 28; i += 3)
+        for (int j = 12; j < 28; j += 3) {
+            float row = (float)(8 * i) + 3.5f, col = (float)(8 * j) + 3.5f;
+            float y = row + d[n + (size_t)(i * 40 + j)], x = col + d[i * 40 + j];
+            /* the way back is read between nodes 8 cells apart */
+            REQUIRE_NEAR(y + sq_motion_at(&m, d + 3 * n, y, x), row, 0.1);
+            REQUIRE_NEAR(x + sq_motion_at(&m, d + 2 * n, y, x), col, 0.1);
+        }
+    /* continued from half-way equals in one go */
+    float *h = calloc(2 * n, sizeof(float));
+    sq_motion_trace(&m, 0, 900, h, h + n);
+    sq_motion_trace(&m, 900, 1800, h, h + n);
+    for (size_t k = 0; k < 2 * n; k++)
+        REQUIRE_NEAR(h[k], d[k], 1e-3); /* float sums of some hundred cells */
+    free(h);
+    free(d);
+    free(m.u);
+}
+
+/* Not observed, dry and rain stay three things on their way through a displaced window. */
+static void carrying_keeps_nan_and_dry(void **state)
+{
+    (void)state;
+    float map[8 * 8], zero[4] = {0}, half[4] = {0.5f, 0.5f, 0.5f, 0.5f}, out[8 * 8];
+    struct sq_motion m = {.nx = 8, .ny = 8, .cell = 8, .mx = 1, .my = 1};
+    struct sq_window all = {0, 0, 8, 8}, beyond = {-2, -2, 4, 4};
+    for (int k = 0; k < 64; k++)
+        map[k] = k % 8 < 2 ? NAN : k % 8 < 5 ? 0 : 4;
+    sq_carry(map, &m, zero, zero, &all, false, out);
+    for (int k = 0; k < 64; k++)
+        assert_true(isnan(map[k]) ? isnan(out[k]) : out[k] == map[k]);
+    sq_carry(map, &m, half, zero, &all, false, out);
+    assert_true(isnan(out[0]) && out[2] == 0 && out[5] == 4);
+    REQUIRE_NEAR(out[4], 2, 1e-6);
+    sq_carry(map, &m, half, zero, &all, true, out);
+    assert_true(out[4] == 0 || out[4] == 4);
+    sq_carry(map, &m, zero, zero, &beyond, false, out);
+    assert_true(isnan(out[0]) && isnan(out[5]));
+}
+
+/* A window of the features is the same bits as that part of the whole: training sees what forecasting sees. */
+static void features_are_the_same_everywhere(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_cube c;
+    struct sq_scene s;
+    moving_rain(&c);
+    REQUIRE_OK(sq_scene_init(&s, &c, 3, 300, &err));
+    struct sq_window all = {0, 0, NY, NX}, part = {40, 56, 32, 24};
+    float *whole = malloc(NX * NY * SQ_FEATURES * sizeof(float)), *some = malloc(32 * 24 * SQ_FEATURES * sizeof(float));
+    float *tmp = malloc(NX * NY * sizeof(float));
+    sq_features(&s, &all, 1, whole, tmp);
+    sq_features(&s, &part, 1, some, tmp);
+    for (int i = 0; i < NX * NY * SQ_FEATURES; i++)
+        assert_true(isfinite(whole[i]));
+    for (int i = 0; i < 32; i++)
+        assert_memory_equal(some + i * 24 * SQ_FEATURES, whole + ((40 + i) * NX + 56) * SQ_FEATURES,
+                            24 * SQ_FEATURES * sizeof(float));
+    assert_true(whole[1] == 0 && whole[7 * SQ_FEATURES + 1] == 1); /* not observed, observed */
+    /* in the moving frame the storm stands still: the slots agree where there is rain */
+    double apart = 0, size = 0;
+    for (int i = 30; i < NY - 30; i++)
+        for (int j = 40; j < NX - 40; j++) {
+            const float *f = whole + (i * NX + j) * SQ_FEATURES;
+            apart += fabs((double)f[0] - (double)f[6]);
+            size += (double)f[0];
+        }
+    assert_true(apart < 0.05 * size);
+    free(whole);
+    free(some);
+    free(tmp);
+    sq_scene_finish(&s);
+    sq_cube_finish(&c);
+}
+
+/* Every method without weights: probabilities in order, dry stays dry, not observed stays not observed. */
+static void methods_without_weights(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_cube c;
+    moving_rain(&c);
+    for (int m = SQ_METHOD_ADVECTION; m <= SQ_METHOD_EXTRAPOLATION; m++) {
+        struct sq_forecast f = {.grid = c.grid, .n_lead = 2, .lead_s = {300, 1800}, .n_threshold = 3,
+                                .threshold_mmh = {0.1f, 1, 5}, .n_percentile = 2, .percentile = {50, 90}};
+        struct sq_nowcast_params p = {.method = (enum sq_method)m, .threads = 1};
+        struct sq_nowcast *n = NULL;
+        struct sq_lead l;
+        REQUIRE_OK(sq_nowcast_create(&c, &p, &f, &n, &err));
+        REQUIRE_OK(sq_lead_init(&l, &f, &err));
+        for (int k = 0; k < 2; k++) {
+            REQUIRE_OK(sq_nowcast_lead(n, k, &l, &err));
+            double wet = 0;
+            for (int i = 0; i < NX * NY; i++) {
+                const float *q = l.prob + i;
+                assert_true(isnan(q[0]) == isnan(l.mean[i]));
+                if (isnan(q[0]))
+                    continue;
+                assert_true(q[0] <= 1 && q[0] >= q[NX * NY] && q[NX * NY] >= q[2 * NX * NY] && q[2 * NX * NY] >= 0);
+                assert_true(l.rate[i] <= l.rate[NX * NY + i]);
+                wet += (double)q[0];
+            }
+            assert_true(wet > 1000 && isnan(l.prob[80 * NX + 1]));
+        }
+        sq_lead_finish(&l);
+        sq_nowcast_destroy(&n);
+        sq_forecast_finish(&f);
+    }
+    struct sq_forecast f = {.grid = c.grid};
+    struct sq_nowcast_params p = {.method = SQ_METHOD_NETWORK};
+    struct sq_nowcast *n = NULL;
+    REQUIRE_STATUS(sq_nowcast_create(&c, &p, &f, &n, &err), SQ_FAILED);
+    sq_cube_finish(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rain_that_moves_is_followed),     cmocka_unit_test(trajectories_return),
+        cmocka_unit_test(carrying_keeps_nan_and_dry),      cmocka_unit_test(features_are_the_same_everywhere),
+        cmocka_unit_test(methods_without_weights),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
