@@ -3,7 +3,6 @@
 #include "kernels_backend.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -57,7 +56,8 @@ static size_t weight_count(const struct sq_conv_shape *s)
     return (size_t)s->out * (size_t)s->in * (size_t)(s->kernel * s->kernel);
 }
 
-static enum sq_status ref_weights_create(const struct sq_conv *c, struct sq_conv_weights **ret, struct sq_err *e)
+static enum sq_status ref_weights_create(const struct sq_conv *c, struct sq_conv_weights **ret,
+                                         struct sq_err *e)
 {
     struct ref_weights *w = NULL;
     size_t n = weight_count(&c->shape);
@@ -124,8 +124,8 @@ static enum sq_dtype type_of_y(const struct sq_conv *c)
     return c->flags & SQ_CONV_OUT_F32 ? SQ_F32 : c->kernels->dtype;
 }
 
-static void ref_forward_pixel(const struct sq_conv *c, const struct ref_weights *w, const void *x, void *y, int n,
-                              int i, int j)
+static void ref_forward_pixel(const struct sq_conv *c, const struct ref_weights *w, const void *x, void *y,
+                              int n, int i, int j)
 {
     const struct sq_conv_shape *s = &c->shape;
     enum sq_dtype t = c->kernels->dtype, ty = type_of_y(c);
@@ -136,7 +136,8 @@ static void ref_forward_pixel(const struct sq_conv *c, const struct ref_weights 
         for (int k = 0; k < taps; k++) {
             size_t at = pixel(s, n, tap[k].i, tap[k].j) * (size_t)s->in;
             for (int ch = 0; ch < s->in; ch++)
-                sum += (double)w->weight[weight_at(s, o, ch, tap[k].ky, tap[k].kx)] * load(t, x, at + (size_t)ch);
+                sum += (double)w->weight[weight_at(s, o, ch, tap[k].ky, tap[k].kx)] *
+                       load(t, x, at + (size_t)ch);
         }
         if (c->flags & SQ_CONV_SILU)
             sum = sum / (1 + exp(-sum));
@@ -153,8 +154,8 @@ static void ref_forward(const struct sq_conv *c, const struct sq_conv_weights *w
                 ref_forward_pixel(c, (const struct ref_weights *)w, x, y, n, i, j);
 }
 
-static void ref_backward_data_pixel(const struct sq_conv *c, const struct ref_weights *w, const void *dy, void *dx,
-                                    int n, int i, int j)
+static void ref_backward_data_pixel(const struct sq_conv *c, const struct ref_weights *w, const void *dy,
+                                    void *dx, int n, int i, int j)
 {
     const struct sq_conv_shape *s = &c->shape;
     enum sq_dtype t = c->kernels->dtype;
@@ -165,13 +166,16 @@ static void ref_backward_data_pixel(const struct sq_conv *c, const struct ref_we
         for (int k = 0; k < taps; k++) {
             size_t at = pixel(s, n, tap[k].i, tap[k].j) * (size_t)s->out;
             for (int o = 0; o < s->out; o++)
-                sum += (double)w->weight[weight_at(s, o, ch, tap[k].ky, tap[k].kx)] * load(t, dy, at + (size_t)o);
+                sum += (double)w->weight[weight_at(s, o, ch, tap[k].ky, tap[k].kx)] *
+                       load(t, dy, at + (size_t)o);
         }
-        store(c->flags & SQ_CONV_GRAD_F32 ? SQ_F32 : t, dx, pixel(s, n, i, j) * (size_t)s->in + (size_t)ch, sum);
+        store(c->flags & SQ_CONV_GRAD_F32 ? SQ_F32 : t, dx, pixel(s, n, i, j) * (size_t)s->in + (size_t)ch,
+              sum);
     }
 }
 
-static void ref_backward_data(const struct sq_conv *c, const struct sq_conv_weights *w, const void *dy, void *dx)
+static void ref_backward_data(const struct sq_conv *c, const struct sq_conv_weights *w, const void *dy,
+                              void *dx)
 {
     for (int n = 0; n < c->shape.n; n++)
         for (int i = 0; i < c->shape.h; i++)
@@ -180,18 +184,20 @@ static void ref_backward_data(const struct sq_conv *c, const struct sq_conv_weig
 }
 
 /* The sum over all output pixels of dy[o] * x[ch] under one tap. */
-static double ref_weight_gradient(const struct sq_conv *c, const void *x, const void *dy, int o, int ch, int ky,
-                                  int kx)
+static double ref_weight_gradient(const struct sq_conv *c, const void *x, const void *dy, int o, int ch,
+                                  int ky, int kx)
 {
     const struct sq_conv_shape *s = &c->shape;
     enum sq_dtype t = c->kernels->dtype;
     double sum = 0;
-    int64_t down = (int64_t)(ky - s->kernel / 2) * s->dilation, right = (int64_t)(kx - s->kernel / 2) * s->dilation;
+    int64_t down = (int64_t)(ky - s->kernel / 2) * s->dilation,
+            right = (int64_t)(kx - s->kernel / 2) * s->dilation;
     for (int n = 0; n < s->n; n++)
         for (int64_t i = down < 0 ? -down : 0; i < s->h && i + down < s->h; i++)
             for (int64_t j = right < 0 ? -right : 0; j < s->w && j + right < s->w; j++)
-                sum += load(t, dy, pixel(s, n, (int)i, (int)j) * (size_t)s->out + (size_t)o) *
-                       load(t, x, pixel(s, n, (int)(i + down), (int)(j + right)) * (size_t)s->in + (size_t)ch);
+                sum +=
+                    load(t, dy, pixel(s, n, (int)i, (int)j) * (size_t)s->out + (size_t)o) *
+                    load(t, x, pixel(s, n, (int)(i + down), (int)(j + right)) * (size_t)s->in + (size_t)ch);
     return sum;
 }
 
@@ -218,7 +224,8 @@ static const struct sq_backend_verbs reference = {
 
 /* ---- the door ----------------------------------------------------------------------------------------- */
 
-enum sq_status sq_kernels_create(enum sq_backend b, enum sq_dtype t, struct sq_kernels **ret, struct sq_err *e)
+enum sq_status sq_kernels_create(enum sq_backend b, enum sq_dtype t, struct sq_kernels **ret,
+                                 struct sq_err *e)
 {
     const struct sq_backend_verbs *verbs = b == SQ_BACKEND_DNNL ? &sq_backend_dnnl : &reference;
     struct sq_kernels *k = NULL;
@@ -243,25 +250,26 @@ void sq_kernels_destroy(struct sq_kernels **k)
     *k = NULL;
 }
 
-/* Counts stay below 2^31 elements a tensor, so that int offsets inside a backend hold. */
+/* At most 2^29 elements a tensor, so that ints count them all inside a backend, padding included. */
 static bool countable(const struct sq_conv_shape *s)
 {
     int most = s->in > s->out ? s->in : s->out;
     int64_t n = s->n;
     for (int i = 0; i < 3; i++) {
         n *= i == 0 ? s->h : i == 1 ? s->w : most;
-        if (n > INT_MAX)
+        if (n > 1 << 29)
             return false;
     }
-    return (int64_t)s->in * s->out <= INT_MAX / 9;
+    return (int64_t)s->in * s->out <= (1 << 29) / 9;
 }
 
 static enum sq_status check(const struct sq_conv_shape *s, int flags, enum sq_dtype t, struct sq_err *e)
 {
     if (s->n < 1 || s->h < 1 || s->w < 1 || s->in < 1 || s->out < 1 || s->dilation < 1 ||
         (s->kernel != 1 && s->kernel != 3) || !countable(s))
-        return sq_fail(e, SQ_FAILED, "convolution %dx%d, dilation %d, %d to %d channels, %d images of %dx%d: not "
-                       "possible; kernel 1 or 3, the rest from 1, tensors below 2^31 elements",
+        return sq_fail(e, SQ_FAILED,
+                       "convolution %dx%d, dilation %d, %d to %d channels, %d images of %dx%d: not "
+                       "possible; kernel 1 or 3, the rest from 1, tensors up to 2^29 elements",
                        s->kernel, s->kernel, s->dilation, s->in, s->out, s->n, s->h, s->w);
     if ((flags & SQ_CONV_ADD) && t != SQ_F32 && !(flags & SQ_CONV_OUT_F32))
         return sq_fail(e, SQ_FAILED, "convolution: SQ_CONV_ADD needs SQ_CONV_OUT_F32");

@@ -58,8 +58,10 @@ void sq_conv_weights_load(struct sq_conv_weights *w, const float *weight, const 
 void sq_conv_weights_destroy(struct sq_conv_weights **w);
 
 void sq_conv_forward(const struct sq_conv *c, const struct sq_conv_weights *w, const void *x, void *y);
-/* Backward wants a plan made with SQ_CONV_TRAIN. dy is of the element type, dx of the element type or float (GRAD_F32); dx is overwritten. */
-void sq_conv_backward_data(const struct sq_conv *c, const struct sq_conv_weights *w, const void *dy, void *dx);
+/* Backward wants a plan made with SQ_CONV_TRAIN. dy is of the element type, dx of the element type or float
+ * (GRAD_F32); dx is overwritten. */
+void sq_conv_backward_data(const struct sq_conv *c, const struct sq_conv_weights *w, const void *dy,
+                           void *dx);
 /* dw and db are overwritten. */
 void sq_conv_backward_weights(const struct sq_conv *c, const void *x, const void *dy, float *dw, float *db);
 

@@ -1,39 +1,26 @@
 /* The oneDNN backend. Activations are plain nhwc, by tag, always: blocked layouts or `any` fall back to
- * implementations up to a thousand times slower once a convolution is dilated.
- *
- * - Forward is always "inference": a convolution keeps nothing for its gradient.
- * - The gradient of x is the forward convolution of dy with the weights turned by 180 degrees and transposed,
- *   which is fast at every dilation where oneDNN 2.6's own is not.
- * - The gradient of the weights is fast at moderate dilation only. Beyond, the image is taken apart into the
- *   d x d grids of every d-th pixel, on which the convolution is dense. Where the dilation reaches the image's
- *   height or width the outer rows or columns of taps see nothing but padding and are left out. The choice is
- *   by rule and never by timing, which would make two runs differ. */
-#include "dnnl_compat.h"
-#include "kernels_backend.h"
+ * implementations up to a thousand times slower once a convolution is dilated. Forward is always "inference":
+ * a convolution keeps nothing for its gradient. The gradient of x is the forward convolution of dy with the
+ * weights turned by 180 degrees and transposed, which is fast at every dilation where oneDNN 2.6's own is
+ * not. */
+#include "kernels_dnnl.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_PACKINGS 16
-
-/* A primitive and its memory objects, bound to data at each run. Weights and bias are lent by struct weights. */
-struct op {
-    dnnl_primitive_t primitive;
-    dnnl_exec_arg_t arg[5];
-    int args;
-    size_t scratch_bytes;
-};
 
 /* Plans of one (in, out, kernel) may want different memory layouts of the same weights, by image size and
  * processor: each is a packing, and every set of weights of the family is kept in all of them. */
 struct packing {
     bool turned;
-    struct op reorder; /* from float (out, in, ky, kx), or turned (in, out, ky, kx) */
+    struct sq_op reorder; /* from float (out, in, ky, kx), or turned (in, out, ky, kx) */
     size_t bytes;
 };
 
-struct family {
-    struct family *next;
+struct sq_family {
+    struct sq_family *next;
     int in, out, kernel;
     struct packing packing[MAX_PACKINGS];
     int packings;
@@ -47,60 +34,34 @@ struct pack {
 
 struct weights {
     struct sq_conv_weights base;
-    struct family *family;
+    struct sq_family *family;
     struct weights *next;
     float *plain, *turned, *bias;
     dnnl_memory_t bias_memory;
     struct pack pack[MAX_PACKINGS];
 };
 
-/* The gradient of the weights: what is done to x and dy before the primitive and to dw after it. */
-struct weights_pass {
-    struct op op, collect; /* collect: the primitive's layout -> dw */
-    bool blocked, split;
-    struct op block_x, block_dy;
-    int tap_h, tap_w;   /* taps that see the image: 1 or 3 */
-    int grid_h, grid_w; /* grids the image is split into */
-    size_t at_x, at_dy, at_dw, at_scratch; /* in the arena */
-    size_t dw_offset;
-};
-
 struct conv {
     struct sq_conv base;
-    struct family *family;
-    struct op forward, backward;
+    struct sq_family *family;
+    struct sq_op forward, backward;
     int forward_packing, backward_packing;
-    struct weights_pass pass;
-};
-
-struct dnnl_kernels {
-    struct sq_kernels base;
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
-    dnnl_primitive_attr_t plain; /* scratchpad is ours */
-    dnnl_format_tag_t block;     /* the blocked layout of this processor's vectors */
-    struct family *families;
-    unsigned char *arena; /* scratch of the largest plan; plans run one at a time */
-    size_t arena_bytes;
+    struct sq_dw dw;
 };
 
 /* ---- small things ------------------------------------------------------------------------------------- */
 
-static size_t round_up(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
-
 static dnnl_status_t take(void *ret, size_t bytes)
 {
-    void *p = aligned_alloc(64, round_up(bytes ? bytes : 1));
+    void *p = aligned_alloc(64, sq_engine_round(bytes ? bytes : 1));
     if (!p)
         return dnnl_out_of_memory;
+    memset(p, 0, bytes);
     memcpy(ret, &p, sizeof p);
     return dnnl_success;
 }
 
-static dnnl_status_t need_arena(struct dnnl_kernels *k, size_t bytes)
+dnnl_status_t sq_engine_need(struct sq_engine *k, size_t bytes)
 {
     if (bytes <= k->arena_bytes)
         return dnnl_success;
@@ -128,39 +89,39 @@ static enum sq_status report(dnnl_status_t s, const struct sq_conv *c, struct sq
                    p->kernel, p->kernel, p->in, p->out, p->n, p->h, p->w, why, (int)s);
 }
 
+/* An instruction set includes the bits of those it extends. */
+static bool supports(dnnl_cpu_isa_t isa)
+{
+    return (dnnl_get_effective_cpu_isa() & isa) == isa;
+}
+
 bool sq_kernels_bf16_fast(void)
 {
-    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa(), bf16 = dnnl_cpu_isa_avx512_core_bf16;
-    return (isa & bf16) == bf16;
+    return supports(dnnl_cpu_isa_avx512_core_bf16);
 }
 
 /* ---- primitives --------------------------------------------------------------------------------------- */
 
-static bool lent(int arg)
-{
-    return arg == DNNL_ARG_WEIGHTS || arg == DNNL_ARG_BIAS;
-}
-
-static void op_finish(struct op *o)
+void sq_op_finish(struct sq_op *o)
 {
     dnnl_primitive_destroy(o->primitive);
     for (int i = 0; i < o->args; i++)
-        if (!lent(o->arg[i].arg))
+        if (i < o->own || o->arg[i].arg == DNNL_ARG_SCRATCHPAD)
             dnnl_memory_destroy(o->arg[i].memory);
     memset(o, 0, sizeof *o);
 }
 
-/* The arguments are `ids` in this order, then the scratchpad if there is one. */
-static dnnl_status_t op_init(struct op *o, const struct dnnl_kernels *k, const_dnnl_primitive_desc_t pd, int n,
-                             const int *ids)
+dnnl_status_t sq_op_init(struct sq_op *o, const struct sq_engine *k, const_dnnl_primitive_desc_t pd, int own,
+                         int n, const int *ids)
 {
+    o->own = own;
     o->scratch_bytes =
         dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
     dnnl_status_t s = dnnl_primitive_create(&o->primitive, pd);
     for (int i = 0; i < n + (o->scratch_bytes > 0) && !s; i++) {
         int id = i < n ? ids[i] : DNNL_ARG_SCRATCHPAD;
         o->arg[o->args++].arg = id;
-        if (!lent(id))
+        if (i < own || id == DNNL_ARG_SCRATCHPAD)
             s = dnnl_memory_create(&o->arg[i].memory,
                                    dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, id), k->engine,
                                    DNNL_MEMORY_NONE);
@@ -168,56 +129,60 @@ static dnnl_status_t op_init(struct op *o, const struct dnnl_kernels *k, const_d
     return s;
 }
 
-static void bind(dnnl_memory_t m, const void *data)
+dnnl_status_t sq_op_init_reorder(struct sq_op *o, const struct sq_engine *k, desc_view from, desc_view to)
+{
+    const int ids[] = {DNNL_ARG_FROM, DNNL_ARG_TO};
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_status_t s = dnnl_reorder_primitive_desc_create(&pd, from, k->engine, to, k->engine, k->plain);
+    if (!s)
+        s = sq_op_init(o, k, pd, 2, 2, ids);
+    dnnl_primitive_desc_destroy(pd);
+    return s;
+}
+
+desc_view sq_op_view(const struct sq_op *o, int i)
+{
+    desc_view v = NULL;
+    dnnl_status_t s = dnnl_memory_get_memory_desc(o->arg[i].memory, &v);
+    assert(s == dnnl_success);
+    return v;
+}
+
+size_t sq_op_bytes(const struct sq_op *o, int i)
+{
+    return dnnl_memory_desc_get_size(sq_op_view(o, i));
+}
+
+void sq_op_bind(struct sq_op *o, int i, const void *data)
 {
     void *p;
     memcpy(&p, &data, sizeof p); /* oneDNN takes inputs and outputs alike */
-    dnnl_status_t s = dnnl_memory_set_data_handle(m, p);
+    dnnl_status_t s = dnnl_memory_set_data_handle(o->arg[i].memory, p);
     assert(s == dnnl_success);
 }
 
-/* Runs on a and b as the first two arguments. */
-static void op_run(struct op *o, const struct dnnl_kernels *k, const void *a, const void *b, void *scratch)
+void sq_op_run(struct sq_op *o, const struct sq_engine *k, const void *a, const void *b, void *scratch)
 {
-    bind(o->arg[0].memory, a);
-    bind(o->arg[1].memory, b);
+    sq_op_bind(o, 0, a);
+    sq_op_bind(o, 1, b);
     if (o->scratch_bytes)
-        bind(o->arg[o->args - 1].memory, scratch);
+        sq_op_bind(o, o->args - 1, scratch);
     dnnl_status_t s = dnnl_primitive_execute(o->primitive, k->stream, o->args, o->arg);
     assert(s == dnnl_success);
     s = dnnl_stream_wait(k->stream);
     assert(s == dnnl_success);
 }
 
-static desc_view view_of(dnnl_memory_t m)
-{
-    desc_view v = NULL;
-    dnnl_status_t s = dnnl_memory_get_memory_desc(m, &v);
-    assert(s == dnnl_success);
-    return v;
-}
-
-static dnnl_status_t make_reorder(struct op *o, const struct dnnl_kernels *k, desc_view from, desc_view to)
-{
-    const int ids[] = {DNNL_ARG_FROM, DNNL_ARG_TO};
-    dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t s = dnnl_reorder_primitive_desc_create(&pd, from, k->engine, to, k->engine, k->plain);
-    if (!s)
-        s = op_init(o, k, pd, 2, ids);
-    dnnl_primitive_desc_destroy(pd);
-    return s;
-}
-
 /* ---- the engine --------------------------------------------------------------------------------------- */
 
 static void kernels_destroy(struct sq_kernels *base)
 {
-    struct dnnl_kernels *k = (struct dnnl_kernels *)base;
-    for (struct family *f = k->families, *next; f; f = next) {
+    struct sq_engine *k = (struct sq_engine *)base;
+    for (struct sq_family *f = k->families, *next; f; f = next) {
         assert(!f->members); /* weights go before their kernels */
         next = f->next;
         for (int i = 0; i < f->packings; i++)
-            op_finish(&f->packing[i].reorder);
+            sq_op_finish(&f->packing[i].reorder);
         free(f);
     }
     dnnl_primitive_attr_destroy(k->plain);
@@ -229,12 +194,11 @@ static void kernels_destroy(struct sq_kernels *base)
 
 static enum sq_status kernels_create(struct sq_kernels **ret, struct sq_err *e)
 {
-    struct dnnl_kernels *k = NULL;
+    struct sq_engine *k = NULL;
     enum sq_status st = sq_alloc((void **)&k, 1, sizeof *k, "kernels", e);
     if (st)
         return st;
-    k->block = dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core & ~dnnl_cpu_isa_avx2 ? dnnl_nChw16c
-                                                                                             : dnnl_nChw8c;
+    k->block = supports(dnnl_cpu_isa_avx512_core) ? dnnl_nChw16c : dnnl_nChw8c;
     dnnl_status_t s = dnnl_engine_create(&k->engine, dnnl_cpu, 0);
     if (!s)
         s = dnnl_stream_create(&k->stream, k->engine, dnnl_stream_default_flags);
@@ -252,7 +216,7 @@ static enum sq_status kernels_create(struct sq_kernels **ret, struct sq_err *e)
 
 /* ---- weights ------------------------------------------------------------------------------------------ */
 
-static size_t plain_count(const struct family *f)
+static size_t plain_count(const struct sq_family *f)
 {
     return (size_t)f->in * (size_t)f->out * (size_t)(f->kernel * f->kernel);
 }
@@ -260,8 +224,8 @@ static size_t plain_count(const struct family *f)
 static void pack_fill(struct weights *w, int i)
 {
     struct packing *p = &w->family->packing[i];
-    struct dnnl_kernels *k = (struct dnnl_kernels *)w->base.kernels;
-    op_run(&p->reorder, k, p->turned ? w->turned : w->plain, w->pack[i].data, k->arena);
+    struct sq_engine *k = (struct sq_engine *)w->base.kernels;
+    sq_op_run(&p->reorder, k, p->turned ? w->turned : w->plain, w->pack[i].data, k->arena);
 }
 
 static void pack_finish(struct pack *p)
@@ -275,36 +239,29 @@ static dnnl_status_t pack_init(struct pack *p, const struct packing *as, dnnl_en
 {
     dnnl_status_t s = take(&p->data, as->bytes);
     if (!s)
-        s = dnnl_memory_create(&p->memory, view_of(as->reorder.arg[1].memory), engine, p->data);
+        s = dnnl_memory_create(&p->memory, sq_op_view(&as->reorder, 1), engine, p->data);
     return s;
 }
 
-/* The float (out, in, ky, kx) layout, or (in, out, ky, kx) when turned. */
-static dnnl_status_t describe_plain(struct desc *d, const struct family *f, bool turned)
-{
-    const dnnl_dims_t dims = {turned ? f->in : f->out, turned ? f->out : f->in, f->kernel, f->kernel};
-    return desc_by_tag(d, 4, dims, dnnl_f32, dnnl_oihw);
-}
-
 /* Adds a packing, also to the weights that exist. */
-static dnnl_status_t packing_add(struct dnnl_kernels *k, struct family *f, bool turned, desc_view want)
+static dnnl_status_t packing_add(struct sq_engine *k, struct sq_family *f, bool turned, desc_view want)
 {
     if (f->packings == MAX_PACKINGS)
         return dnnl_unimplemented;
-    struct desc plain = {0};
+    const dnnl_dims_t dims = {turned ? f->in : f->out, turned ? f->out : f->in, f->kernel, f->kernel};
+    struct descs d = {0};
     struct packing p = {.turned = turned, .bytes = dnnl_memory_desc_get_size(want)};
-    dnnl_status_t s = describe_plain(&plain, f, turned);
+    desc_view plain = describe(&d, 4, dims, dnnl_f32, dnnl_oihw);
+    dnnl_status_t s = d.status ? d.status : sq_op_init_reorder(&p.reorder, k, plain, want);
     if (!s)
-        s = make_reorder(&p.reorder, k, view(&plain), want);
-    if (!s)
-        s = need_arena(k, p.reorder.scratch_bytes);
+        s = sq_engine_need(k, p.reorder.scratch_bytes);
     for (struct weights *w = f->members; w && !s; w = w->next)
         s = pack_init(&w->pack[f->packings], &p, k->engine);
-    desc_finish(&plain);
+    descs_finish(&d);
     if (s) {
         for (struct weights *w = f->members; w; w = w->next)
             pack_finish(&w->pack[f->packings]);
-        op_finish(&p.reorder);
+        sq_op_finish(&p.reorder);
         return s;
     }
     f->packing[f->packings++] = p;
@@ -313,11 +270,12 @@ static dnnl_status_t packing_add(struct dnnl_kernels *k, struct family *f, bool 
     return s;
 }
 
-static dnnl_status_t packing_find(struct dnnl_kernels *k, struct family *f, bool turned, desc_view want, int *ret)
+static dnnl_status_t packing_find(struct sq_engine *k, struct sq_family *f, bool turned, desc_view want,
+                                  int *ret)
 {
     for (int i = 0; i < f->packings; i++) {
         if (f->packing[i].turned == turned &&
-            dnnl_memory_desc_equal(view_of(f->packing[i].reorder.arg[1].memory), want)) {
+            dnnl_memory_desc_equal(sq_op_view(&f->packing[i].reorder, 1), want)) {
             *ret = i;
             return dnnl_success;
         }
@@ -344,24 +302,23 @@ static void weights_destroy(struct sq_conv_weights *base)
     free(w);
 }
 
-static dnnl_status_t weights_init(struct weights *w, const struct dnnl_kernels *k)
+static dnnl_status_t weights_init(struct weights *w, const struct sq_engine *k)
 {
-    const struct family *f = w->family;
+    const struct sq_family *f = w->family;
     const dnnl_dims_t dims = {f->out};
     size_t n = plain_count(f) * sizeof(float);
-    struct desc bias = {0};
+    struct descs d = {0};
+    desc_view bias = describe(&d, 1, dims, dnnl_f32, dnnl_a);
     dnnl_status_t s = take(&w->plain, n);
     if (!s)
         s = take(&w->turned, n);
     if (!s)
         s = take(&w->bias, (size_t)f->out * sizeof(float));
     if (!s)
-        s = desc_by_tag(&bias, 1, dims, dnnl_f32, dnnl_a);
-    if (!s)
-        s = dnnl_memory_create(&w->bias_memory, view(&bias), k->engine, w->bias);
-    desc_finish(&bias);
+        s = d.status ? d.status : dnnl_memory_create(&w->bias_memory, bias, k->engine, w->bias);
     for (int i = 0; i < f->packings && !s; i++)
         s = pack_init(&w->pack[i], &f->packing[i], k->engine);
+    descs_finish(&d);
     return s;
 }
 
@@ -373,13 +330,11 @@ static enum sq_status weights_create(const struct sq_conv *c, struct sq_conv_wei
         return st;
     w->base.kernels = c->kernels;
     w->family = ((const struct conv *)c)->family;
-    dnnl_status_t s = weights_init(w, (const struct dnnl_kernels *)c->kernels);
+    dnnl_status_t s = weights_init(w, (const struct sq_engine *)c->kernels);
     if (s) {
         weights_destroy(&w->base);
         return report(s, c, e);
     }
-    memset(w->plain, 0, plain_count(w->family) * sizeof(float)); /* packed when a plan wants another packing */
-    memset(w->turned, 0, plain_count(w->family) * sizeof(float));
     w->next = w->family->members;
     w->family->members = w;
     *ret = &w->base;
@@ -423,44 +378,37 @@ static dnnl_status_t make_attr(dnnl_primitive_attr_t *ret, int flags)
 
 /* A forward convolution of shape s: of x with the weights, or of dy with the turned weights (then s has in
  * and out exchanged, and there is no bias). */
-static dnnl_status_t make_forward(struct conv *c, const struct sq_conv_shape *s, bool turned, bool out_f32, int flags,
-                                  struct op *o, int *ret_packing)
+static dnnl_status_t make_forward(struct conv *c, const struct sq_conv_shape *s, bool turned, bool out_f32,
+                                  int flags, struct sq_op *o, int *ret_packing)
 {
-    struct dnnl_kernels *k = (struct dnnl_kernels *)c->base.kernels;
-    dnnl_data_type_t t = k->base.dtype == SQ_BF16 ? dnnl_bf16 : dnnl_f32;
-    const dnnl_dims_t dx = {s->n, s->in, s->h, s->w}, dy = {s->n, s->out, s->h, s->w};
-    const dnnl_dims_t dw = {s->out, s->in, s->kernel, s->kernel}, db = {s->out};
+    struct sq_engine *k = (struct sq_engine *)c->base.kernels;
+    const dnnl_dims_t dims_x = {s->n, s->in, s->h, s->w}, dims_y = {s->n, s->out, s->h, s->w},
+                      dims_b = {s->out};
+    const dnnl_dims_t dims_w = {s->out, s->in, s->kernel, s->kernel};
     const dnnl_dim_t pad = (dnnl_dim_t)(s->kernel / 2) * s->dilation, gap = s->dilation - 1;
     const dnnl_dims_t pads = {pad, pad}, gaps = {gap, gap};
     const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS};
-    struct desc x = {0}, y = {0}, w = {0}, b = {0};
+    struct descs d = {0};
+    desc_view x = describe(&d, 4, dims_x, sq_engine_type(k), dnnl_nhwc);
+    desc_view y = describe(&d, 4, dims_y, out_f32 ? dnnl_f32 : sq_engine_type(k), dnnl_nhwc);
+    desc_view w = describe(&d, 4, dims_w, sq_engine_type(k), dnnl_format_tag_any);
+    desc_view b = describe(&d, 1, dims_b, dnnl_f32, dnnl_a);
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t st = make_attr(&attr, flags);
+    dnnl_status_t st = d.status ? d.status : make_attr(&attr, flags);
     if (!st)
-        st = desc_by_tag(&x, 4, dx, t, dnnl_nhwc);
+        st = describe_forward(&pd, k->engine, dnnl_forward_inference, x, w, turned ? NULL : b, y, gaps, pads,
+                              attr);
     if (!st)
-        st = desc_by_tag(&y, 4, dy, out_f32 ? dnnl_f32 : t, dnnl_nhwc);
+        st = sq_op_init(o, k, pd, 2, turned ? 3 : 4, ids);
     if (!st)
-        st = desc_by_tag(&w, 4, dw, t, dnnl_format_tag_any);
-    if (!st)
-        st = desc_by_tag(&b, 1, db, dnnl_f32, dnnl_a);
-    if (!st)
-        st = describe_forward(&pd, k->engine, dnnl_forward_inference, view(&x), view(&w), turned ? NULL : view(&b),
-                              view(&y), gaps, pads, attr);
-    if (!st)
-        st = op_init(o, k, pd, turned ? 3 : 4, ids);
-    if (!st)
-        st = need_arena(k, o->scratch_bytes);
+        st = sq_engine_need(k, o->scratch_bytes);
     if (!st)
         st = packing_find(k, c->family, turned, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0),
                           ret_packing);
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
-    desc_finish(&x);
-    desc_finish(&y);
-    desc_finish(&w);
-    desc_finish(&b);
+    descs_finish(&d);
     return st;
 }
 
@@ -469,273 +417,67 @@ static void forward(const struct sq_conv *base, const struct sq_conv_weights *we
 {
     struct conv *c = (struct conv *)base;
     const struct weights *w = (const struct weights *)weights;
-    const struct dnnl_kernels *k = (const struct dnnl_kernels *)base->kernels;
+    const struct sq_engine *k = (const struct sq_engine *)base->kernels;
     c->forward.arg[2].memory = w->pack[c->forward_packing].memory;
     c->forward.arg[3].memory = w->bias_memory;
-    op_run(&c->forward, k, x, y, k->arena);
+    sq_op_run(&c->forward, k, x, y, k->arena);
 }
 
-static void backward_data(const struct sq_conv *base, const struct sq_conv_weights *weights, const void *dy, void *dx)
+static void backward_data(const struct sq_conv *base, const struct sq_conv_weights *weights, const void *dy,
+                          void *dx)
 {
     struct conv *c = (struct conv *)base;
     const struct weights *w = (const struct weights *)weights;
-    const struct dnnl_kernels *k = (const struct dnnl_kernels *)base->kernels;
+    const struct sq_engine *k = (const struct sq_engine *)base->kernels;
     c->backward.arg[2].memory = w->pack[c->backward_packing].memory;
-    op_run(&c->backward, k, dy, dx, k->arena);
-}
-
-/* ---- the gradient of the weights ---------------------------------------------------------------------- */
-
-static void pass_finish(struct weights_pass *p)
-{
-    op_finish(&p->op);
-    op_finish(&p->collect);
-    op_finish(&p->block_x);
-    op_finish(&p->block_dy);
-}
-
-/* From the primitive's layout to the taps' places in dw (out, in, ky, kx). */
-static dnnl_status_t make_collect(struct weights_pass *p, const struct conv *c)
-{
-    const struct sq_conv_shape *s = &c->base.shape;
-    const dnnl_dim_t taps = (dnnl_dim_t)s->kernel * s->kernel;
-    const dnnl_dims_t dims = {s->out, s->in, p->tap_h, p->tap_w}, strides = {s->in * taps, taps, s->kernel, 1};
-    struct desc dw = {0};
-    dnnl_status_t st = desc_by_strides(&dw, 4, dims, dnnl_f32, strides);
-    if (!st)
-        st = make_reorder(&p->collect, (const struct dnnl_kernels *)c->base.kernels,
-                          view_of(p->op.arg[2].memory), view(&dw));
-    desc_finish(&dw);
-    return st;
-}
-
-/* Every description that the primitive needs, in the layout `tag`. */
-static dnnl_status_t describe_pass(dnnl_primitive_desc_t *ret, const struct conv *c, const struct weights_pass *p,
-                                   dnnl_format_tag_t tag)
-{
-    const struct dnnl_kernels *k = (const struct dnnl_kernels *)c->base.kernels;
-    const struct sq_conv_shape *s = &c->base.shape;
-    dnnl_data_type_t t = k->base.dtype == SQ_BF16 ? dnnl_bf16 : dnnl_f32;
-    const dnnl_dim_t n = (dnnl_dim_t)s->n * p->grid_h * p->grid_w;
-    const dnnl_dim_t h = (s->h + p->grid_h - 1) / p->grid_h, w = (s->w + p->grid_w - 1) / p->grid_w;
-    const dnnl_dim_t d_h = p->split || p->tap_h == 1 ? 1 : s->dilation, d_w = p->split || p->tap_w == 1 ? 1 : s->dilation;
-    const dnnl_dims_t dims_x = {n, s->in, h, w}, dims_y = {n, s->out, h, w}, dims_b = {s->out};
-    const dnnl_dims_t dims_w = {s->out, s->in, p->tap_h, p->tap_w};
-    const dnnl_dims_t gaps = {d_h - 1, d_w - 1}, pads = {p->tap_h / 2 * d_h, p->tap_w / 2 * d_w};
-    struct desc x = {0}, dy = {0}, wt = {0}, dw = {0}, db = {0};
-    dnnl_primitive_desc_t hint = NULL;
-    dnnl_status_t st = desc_by_tag(&x, 4, dims_x, t, tag);
-    if (!st)
-        st = desc_by_tag(&dy, 4, dims_y, t, tag);
-    if (!st)
-        st = desc_by_tag(&wt, 4, dims_w, t, dnnl_format_tag_any);
-    if (!st)
-        st = desc_by_tag(&dw, 4, dims_w, dnnl_f32, dnnl_format_tag_any);
-    if (!st)
-        st = desc_by_tag(&db, 1, dims_b, dnnl_f32, dnnl_a);
-    if (!st)
-        st = describe_forward(&hint, k->engine, dnnl_forward_training, view(&x), view(&wt), view(&db), view(&dy),
-                              gaps, pads, k->plain);
-    if (!st)
-        st = describe_weights(ret, k->engine, view(&x), view(&dw), view(&db), view(&dy), gaps, pads, hint, k->plain);
-    dnnl_primitive_desc_destroy(hint);
-    desc_finish(&x);
-    desc_finish(&dy);
-    desc_finish(&wt);
-    desc_finish(&dw);
-    desc_finish(&db);
-    return st;
-}
-
-/* How slow an implementation is, by its name: 0 fast, 1 gemm, 2 reference. */
-static int slowness(const_dnnl_primitive_desc_t pd)
-{
-    const char *name = "ref";
-    dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
-    return strstr(name, "ref") ? 2 : strstr(name, "gemm") ? 1 : 0;
-}
-
-/* Reorders of x and dy to the blocked layout of the primitive, from plain nhwc. */
-static dnnl_status_t make_blocking(struct weights_pass *p, const struct conv *c)
-{
-    const struct dnnl_kernels *k = (const struct dnnl_kernels *)c->base.kernels;
-    const struct sq_conv_shape *s = &c->base.shape;
-    dnnl_data_type_t t = k->base.dtype == SQ_BF16 ? dnnl_bf16 : dnnl_f32;
-    const dnnl_dims_t dims_x = {s->n, s->in, s->h, s->w}, dims_y = {s->n, s->out, s->h, s->w};
-    struct desc x = {0}, dy = {0};
-    dnnl_status_t st = desc_by_tag(&x, 4, dims_x, t, dnnl_nhwc);
-    if (!st)
-        st = desc_by_tag(&dy, 4, dims_y, t, dnnl_nhwc);
-    if (!st)
-        st = make_reorder(&p->block_x, k, view(&x), view_of(p->op.arg[0].memory));
-    if (!st)
-        st = make_reorder(&p->block_dy, k, view(&dy), view_of(p->op.arg[1].memory));
-    desc_finish(&x);
-    desc_finish(&dy);
-    return st;
-}
-
-/* Tries one way; refuses (unimplemented) implementations slower than `most`. */
-static dnnl_status_t try_pass(struct weights_pass *p, const struct conv *c, bool split, bool blocked, int most)
-{
-    const struct dnnl_kernels *k = (const struct dnnl_kernels *)c->base.kernels;
-    const struct sq_conv_shape *s = &c->base.shape;
-    const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS};
-    p->split = split;
-    p->blocked = blocked;
-    p->tap_h = s->dilation < s->h ? s->kernel : 1;
-    p->tap_w = s->dilation < s->w ? s->kernel : 1;
-    p->grid_h = split && p->tap_h > 1 ? s->dilation : 1;
-    p->grid_w = split && p->tap_w > 1 ? s->dilation : 1;
-    p->dw_offset = (size_t)((s->kernel - p->tap_h) / 2 * s->kernel + (s->kernel - p->tap_w) / 2);
-    dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t st = describe_pass(&pd, c, p, blocked ? k->block : dnnl_nhwc);
-    if (!st && slowness(pd) > most)
-        st = dnnl_unimplemented;
-    if (!st)
-        st = op_init(&p->op, k, pd, 4, ids);
-    if (!st)
-        st = make_collect(p, c);
-    if (!st && blocked)
-        st = make_blocking(p, c);
-    dnnl_primitive_desc_destroy(pd);
-    if (st)
-        pass_finish(p);
-    return st;
-}
-
-/* Whether a dilation is in reach of the direct kernels along an axis: beyond a quarter of the image (and 16
- * in float) they fall back to gemm, or lose to splitting. Measured with oneDNN 2.6.3 and 3.7.2. */
-static bool direct(const struct sq_conv_shape *s, int length, bool bf16)
-{
-    int most = bf16 || length / 4 < 16 ? length / 4 : 16;
-    return s->kernel == 1 || s->dilation == 1 || s->dilation >= length || s->dilation <= most;
-}
-
-static dnnl_status_t choose_pass(struct conv *c)
-{
-    const struct sq_conv_shape *s = &c->base.shape;
-    bool bf16 = c->base.kernels->dtype == SQ_BF16;
-    bool split = !direct(s, s->h, bf16) || !direct(s, s->w, bf16);
-    const struct {
-        bool split, blocked;
-    } beyond[] = {{true, false}, {false, false}, {false, true}}, near_f32[] = {{false, true}, {false, false}, {true, false}},
-      near_bf16[] = {{false, false}, {false, true}, {true, false}}, *way = split ? beyond : bf16 ? near_bf16 : near_f32;
-    dnnl_status_t st = dnnl_unimplemented;
-    for (int most = 0; most <= 2 && st == dnnl_unimplemented; most++)
-        for (int i = 0; i < 3 && st == dnnl_unimplemented; i++)
-            st = try_pass(&c->pass, c, way[i].split, way[i].blocked, most);
-    return st;
-}
-
-/* Places in the arena, one after the other. */
-static dnnl_status_t place_pass(struct conv *c)
-{
-    struct weights_pass *p = &c->pass;
-    bool copies = p->split || p->blocked;
-    size_t x = copies ? dnnl_memory_desc_get_size(view_of(p->op.arg[0].memory)) : 0;
-    size_t dy = copies ? dnnl_memory_desc_get_size(view_of(p->op.arg[1].memory)) : 0;
-    p->at_x = 0;
-    p->at_dy = p->at_x + round_up(x);
-    p->at_dw = p->at_dy + round_up(dy);
-    p->at_scratch = p->at_dw + round_up(dnnl_memory_desc_get_size(view_of(p->op.arg[2].memory)));
-    size_t scratch = p->op.scratch_bytes;
-    const struct op *others[] = {&p->collect, &p->block_x, &p->block_dy};
-    for (int i = 0; i < 3; i++)
-        if (others[i]->scratch_bytes > scratch)
-            scratch = others[i]->scratch_bytes;
-    return need_arena((struct dnnl_kernels *)c->base.kernels, p->at_scratch + scratch);
-}
-
-/* (n, h, w, pixel) -> (n, grid_h, grid_w, ceil(h / grid_h), ceil(w / grid_w), pixel), zero beyond the edge. */
-static void split_image(const struct weights_pass *p, const struct sq_conv_shape *s, size_t pixel, const void *from,
-                        void *to)
-{
-    int gh = p->grid_h, gw = p->grid_w, h = (s->h + gh - 1) / gh, w = (s->w + gw - 1) / gw;
-#pragma omp parallel for schedule(static)
-    for (int g = 0; g < s->n * gh * gw; g++) {
-        int n = g / (gh * gw), a = g / gw % gh, b = g % gw;
-        unsigned char *out = (unsigned char *)to + (size_t)g * (size_t)h * (size_t)w * pixel;
-        for (int i = a; i < a + h * gh; i += gh) {
-            const unsigned char *row =
-                (const unsigned char *)from + ((size_t)n * (size_t)s->h + (size_t)i) * (size_t)s->w * pixel;
-            for (int j = b; j < b + w * gw; j += gw, out += pixel) {
-                if (i < s->h && j < s->w)
-                    memcpy(out, row + (size_t)j * pixel, pixel);
-                else
-                    memset(out, 0, pixel);
-            }
-        }
-    }
+    sq_op_run(&c->backward, k, dy, dx, k->arena);
 }
 
 static void backward_weights(const struct sq_conv *base, const void *x, const void *dy, float *dw, float *db)
 {
-    struct conv *c = (struct conv *)base;
-    struct weights_pass *p = &c->pass;
-    const struct dnnl_kernels *k = (const struct dnnl_kernels *)base->kernels;
-    const struct sq_conv_shape *s = &base->shape;
-    size_t element = k->base.dtype == SQ_BF16 ? 2 : 4;
-    unsigned char *scratch = k->arena + p->at_scratch;
-    if (p->split) {
-        split_image(p, s, (size_t)s->in * element, x, k->arena + p->at_x);
-        split_image(p, s, (size_t)s->out * element, dy, k->arena + p->at_dy);
-    } else if (p->blocked) {
-        op_run(&p->block_x, k, x, k->arena + p->at_x, scratch);
-        op_run(&p->block_dy, k, dy, k->arena + p->at_dy, scratch);
-    }
-    if (p->split || p->blocked) {
-        x = k->arena + p->at_x;
-        dy = k->arena + p->at_dy;
-    }
-    bind(p->op.arg[2].memory, k->arena + p->at_dw);
-    bind(p->op.arg[3].memory, db);
-    op_run(&p->op, k, x, dy, scratch);
-    if (p->tap_h < s->kernel || p->tap_w < s->kernel)
-        memset(dw, 0, plain_count(c->family) * sizeof *dw);
-    op_run(&p->collect, k, k->arena + p->at_dw, dw + p->dw_offset, scratch);
+    sq_dw_run(&((struct conv *)base)->dw, x, dy, dw, db);
 }
 
 /* ---- plans -------------------------------------------------------------------------------------------- */
 
-static struct family *family_of(struct dnnl_kernels *k, const struct sq_conv_shape *s)
+static struct sq_family *family_of(struct sq_engine *k, const struct sq_conv_shape *s)
 {
-    for (struct family *f = k->families; f; f = f->next)
+    for (struct sq_family *f = k->families; f; f = f->next)
         if (f->in == s->in && f->out == s->out && f->kernel == s->kernel)
             return f;
-    struct family *f = calloc(1, sizeof *f);
+    struct sq_family *f = calloc(1, sizeof *f);
     if (!f)
         return NULL;
-    *f = (struct family){.next = k->families, .in = s->in, .out = s->out, .kernel = s->kernel};
+    *f = (struct sq_family){.next = k->families, .in = s->in, .out = s->out, .kernel = s->kernel};
     return k->families = f;
 }
 
 static void plan_destroy(struct sq_conv *base)
 {
     struct conv *c = (struct conv *)base;
-    op_finish(&c->forward);
-    op_finish(&c->backward);
-    pass_finish(&c->pass);
+    sq_op_finish(&c->forward);
+    sq_op_finish(&c->backward);
+    sq_dw_finish(&c->dw);
     free(c);
 }
 
 static dnnl_status_t plan_init(struct conv *c)
 {
-    const struct sq_conv_shape *s = &c->base.shape;
-    int flags = c->base.flags;
-    c->family = family_of((struct dnnl_kernels *)c->base.kernels, s);
+    struct sq_conv_shape s = c->base.shape;
+    int flags = c->base.flags, longest = s.h > s.w ? s.h : s.w;
+    s.dilation = s.dilation < longest ? s.dilation : longest; /* beyond, only centre taps see the image */
+    c->family = family_of((struct sq_engine *)c->base.kernels, &s);
     if (!c->family)
         return dnnl_out_of_memory;
-    dnnl_status_t st = make_forward(c, s, false, flags & SQ_CONV_OUT_F32, flags, &c->forward, &c->forward_packing);
+    dnnl_status_t st =
+        make_forward(c, &s, false, flags & SQ_CONV_OUT_F32, flags, &c->forward, &c->forward_packing);
     if (st || !(flags & SQ_CONV_TRAIN))
         return st;
-    struct sq_conv_shape back = *s;
-    back.in = s->out;
-    back.out = s->in;
+    struct sq_conv_shape back = s;
+    back.in = s.out;
+    back.out = s.in;
     st = make_forward(c, &back, true, flags & SQ_CONV_GRAD_F32, 0, &c->backward, &c->backward_packing);
-    if (!st)
-        st = choose_pass(c);
-    return st ? st : place_pass(c);
+    return st ? st : sq_dw_init(&c->dw, (struct sq_engine *)c->base.kernels, &s);
 }
 
 static enum sq_status plan_create(const struct sq_conv *want, struct sq_conv **ret, struct sq_err *e)

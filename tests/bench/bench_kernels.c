@@ -113,8 +113,9 @@ static void measure(struct sq_kernels *k, enum sq_dtype t, const struct sq_conv_
     fill(w.x, pixels * in, t);
     fill(w.y, pixels * out, t);
     fill(w.dw, in * out * 9, SQ_F32);
-    printf("%-5s %2d %4d %4d  %3d %3d  %d %3d  0x%02x %6.1f %6.3f", t == SQ_BF16 ? "bf16" : "float", s->n, s->h, s->w,
-           s->in, s->out, s->kernel, s->dilation, (unsigned)flags, plan * 1e3, best_s(load, &w) * 1e3);
+    printf("%-5s %2d %4d %4d  %3d %3d  %d %3d  0x%02x %6.1f %6.3f", t == SQ_BF16 ? "bf16" : "float", s->n,
+           s->h, s->w, s->in, s->out, s->kernel, s->dilation, (unsigned)flags, plan * 1e3,
+           best_s(load, &w) * 1e3);
     void (*const pass[])(struct work *) = {backward_data, backward_weights, forward};
     for (int i = flags & SQ_CONV_TRAIN ? 0 : 2; i < 3; i++) {
         double seconds = best_s(pass[i], &w);
@@ -165,7 +166,8 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-    printf("type   n    h    w   in out  k dil flags plan ms load ms   grad x ms GF/s   grad w ms GF/s   forward ms GF/s\n");
+    printf("type   n    h    w   in out  k dil flags plan ms load ms   grad x ms GF/s   grad w ms GF/s   "
+           "forward ms GF/s\n");
     for (int t = SQ_F32; t <= SQ_BF16; t++) {
         struct sq_kernels *k = NULL;
         struct sq_err err = {{0}};

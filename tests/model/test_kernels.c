@@ -92,8 +92,8 @@ static float *floats(const struct tensor *t)
     return (float *)(void *)t->data;
 }
 
-static void require_close(const struct tensor *want, const struct tensor *got, double tolerance, const char *what,
-                          const struct sq_conv_shape *s, int flags)
+static void require_close(const struct tensor *want, const struct tensor *got, double tolerance,
+                          const char *what, const struct sq_conv_shape *s, int flags)
 {
     double most = 0, worst = 0;
     for (size_t i = 0; i < want->n; i++) {
@@ -102,8 +102,8 @@ static void require_close(const struct tensor *want, const struct tensor *got, d
         worst = off <= worst ? worst : off; /* NaN comes through */
     }
     if (!(worst <= tolerance * most))
-        fail_msg("%s, flags %d, %d x %d x %d, %d to %d channels, kernel %d, dilation %d: off by %g of %g", what,
-                 flags, s->n, s->h, s->w, s->in, s->out, s->kernel, s->dilation, worst, most);
+        fail_msg("%s, flags %d, %d x %d x %d, %d to %d channels, kernel %d, dilation %d: off by %g of %g",
+                 what, flags, s->n, s->h, s->w, s->in, s->out, s->kernel, s->dilation, worst, most);
 }
 
 /* Both sum in float or better and round once. Float: a sum of m terms carries about eps sqrt(m) of its
@@ -145,8 +145,8 @@ struct ready {
     struct sq_conv_weights *weights;
 };
 
-static struct ready ready(struct sq_kernels *k, const struct sq_conv_shape *s, int flags, const struct tensor *w,
-                          const struct tensor *b)
+static struct ready ready(struct sq_kernels *k, const struct sq_conv_shape *s, int flags,
+                          const struct tensor *w, const struct tensor *b)
 {
     struct sq_err err = {0};
     struct ready r = {NULL, NULL};
@@ -156,8 +156,8 @@ static struct ready ready(struct sq_kernels *k, const struct sq_conv_shape *s, i
     return r;
 }
 
-static void compare_forward(const struct pair *p, const struct sq_conv_shape *s, int flags, const struct tensor *w,
-                            const struct tensor *b, const struct tensor *x)
+static void compare_forward(const struct pair *p, const struct sq_conv_shape *s, int flags,
+                            const struct tensor *w, const struct tensor *b, const struct tensor *x)
 {
     struct ready want = ready(p->reference, s, flags, w, b), got = ready(p->fast, s, flags, w, b);
     enum sq_dtype type = flags & SQ_CONV_OUT_F32 ? SQ_F32 : p->type;
@@ -193,8 +193,8 @@ static void compare_backward_data(const struct pair *p, const struct sq_conv_sha
     sq_conv_weights_destroy(&got.weights);
 }
 
-static void compare_backward_weights(const struct pair *p, const struct sq_conv_shape *s, const struct tensor *x,
-                                     const struct tensor *dy)
+static void compare_backward_weights(const struct pair *p, const struct sq_conv_shape *s,
+                                     const struct tensor *x, const struct tensor *dy)
 {
     struct sq_err err = {0};
     const struct sq_conv *want, *got;
@@ -225,7 +225,8 @@ static void compare(const struct pair *p, const struct sq_conv_shape *s)
                            SQ_CONV_OUT_F32 | SQ_CONV_ADD,
                            SQ_CONV_OUT_F32 | SQ_CONV_ADD | SQ_CONV_SILU};
     struct tensor w = noise(weight_count(s), SQ_F32), b = noise((size_t)s->out, SQ_F32);
-    struct tensor x = noise(pixels(s) * (size_t)s->in, p->type), dy = noise(pixels(s) * (size_t)s->out, p->type);
+    struct tensor x = noise(pixels(s) * (size_t)s->in, p->type),
+                  dy = noise(pixels(s) * (size_t)s->out, p->type);
     struct tensor x0 = copy_of(&x), dy0 = copy_of(&dy);
     for (size_t i = 0; i < sizeof forward / sizeof *forward; i++)
         compare_forward(p, s, forward[i], &w, &b, &x);
@@ -243,9 +244,10 @@ static void compare_all(enum sq_dtype type)
 {
     /* n, h, w, in, out, kernel, dilation: every way the gradient of the weights is computed, and the edges */
     static const struct sq_conv_shape hard[] = {
-        {1, 1, 1, 1, 1, 3, 1},    {2, 1, 9, 3, 5, 3, 1},     {1, 9, 1, 16, 16, 3, 2},  {1, 5, 7, 70, 1, 3, 9},
-        {1, 7, 12, 33, 17, 3, 7}, {1, 12, 7, 16, 32, 3, 7},  {2, 6, 40, 16, 16, 3, 6}, {2, 40, 6, 16, 16, 3, 6},
-        {4, 16, 16, 32, 32, 3, 4}, {2, 16, 16, 32, 48, 3, 5}, {1, 17, 13, 32, 32, 3, 8}, {2, 16, 16, 16, 64, 3, 16},
+        {1, 1, 1, 1, 1, 3, 1},     {2, 1, 9, 3, 5, 3, 1},     {1, 9, 1, 16, 16, 3, 2},
+        {1, 5, 7, 70, 1, 3, 9},    {1, 7, 12, 33, 17, 3, 7},  {1, 12, 7, 16, 32, 3, 7},
+        {2, 6, 40, 16, 16, 3, 6},  {2, 40, 6, 16, 16, 3, 6},  {4, 16, 16, 32, 32, 3, 4},
+        {2, 16, 16, 32, 48, 3, 5}, {1, 17, 13, 32, 32, 3, 8}, {2, 16, 16, 16, 64, 3, 16},
         {3, 11, 13, 64, 70, 1, 1}, {1, 24, 20, 12, 64, 3, 3}, {1, 20, 20, 50, 20, 3, 19},
     };
     struct pair p = pair(type);
@@ -253,8 +255,9 @@ static void compare_all(enum sq_dtype type)
     for (size_t i = 0; i < sizeof hard / sizeof *hard; i++)
         compare(&p, &hard[i]);
     for (int i = 0; i < 40; i++) {
-        struct sq_conv_shape s = {between(1, 3),  between(1, 18), between(1, 18),           between(1, 70),
-                                  between(1, 70), 3,              1 << between(0, 5)};
+        struct sq_conv_shape s = {between(1, 3),     between(1, 18), between(1, 18),
+                                  between(1, 70),    between(1, 70), 3,
+                                  1 << between(0, 5)};
         if (next() % 4 == 0)
             s.kernel = 1;
         compare(&p, &s);
@@ -287,7 +290,8 @@ static void weights_serve_every_plan(void **state)
 {
     (void)state;
     struct sq_err err = {0};
-    struct sq_conv_shape small = {1, 1, 9, 32, 64, 3, 1}, shape[] = {{1, 33, 40, 32, 64, 3, 4}, {2, 5, 5, 32, 64, 3, 1}};
+    struct sq_conv_shape small = {1, 1, 9, 32, 64, 3, 1},
+                         shape[] = {{1, 33, 40, 32, 64, 3, 4}, {2, 5, 5, 32, 64, 3, 1}};
     struct pair p = pair(SQ_F32);
     struct tensor w = noise(weight_count(&small), SQ_F32), b = noise(64, SQ_F32);
     struct ready want = ready(p.reference, &small, SQ_CONV_TRAIN, &w, &b);
@@ -322,9 +326,12 @@ static void plans_are_kept_and_shapes_checked(void **state)
     (void)state;
     struct sq_err err = {0};
     const struct sq_conv *a, *b, *c;
-    const struct sq_conv_shape good = {1, 8, 8, 4, 4, 3, 1}, bad[] = {
-        {0, 8, 8, 4, 4, 3, 1}, {1, 8, 8, 4, 4, 2, 1}, {1, 8, 8, 4, 4, 3, 0},
-        {1, 8, 8, -4, 4, 3, 1}, {1, 1 << 16, 1 << 16, 4, 4, 3, 1}, {1, 8, 8, 1 << 16, 1 << 16, 1, 1}};
+    const struct sq_conv_shape good = {1, 8, 8, 4, 4, 3, 1}, bad[] = {{0, 8, 8, 4, 4, 3, 1},
+                                                                      {1, 8, 8, 4, 4, 2, 1},
+                                                                      {1, 8, 8, 4, 4, 3, 0},
+                                                                      {1, 8, 8, -4, 4, 3, 1},
+                                                                      {1, 1 << 16, 1 << 16, 4, 4, 3, 1},
+                                                                      {1, 8, 8, 1 << 16, 1 << 16, 1, 1}};
     for (int backend = SQ_BACKEND_REFERENCE; backend <= SQ_BACKEND_DNNL; backend++) {
         struct sq_kernels *k = NULL;
         REQUIRE_OK(sq_kernels_create((enum sq_backend)backend, SQ_F32, &k, &err));
@@ -384,7 +391,8 @@ static void reference_gradients_are_slopes(void **state)
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
         const struct sq_conv_shape *s = &shape[i];
         struct tensor w = noise(weight_count(s), SQ_F32), b = noise((size_t)s->out, SQ_F32);
-        struct tensor x = noise(pixels(s) * (size_t)s->in, SQ_F32), g = noise(pixels(s) * (size_t)s->out, SQ_F32);
+        struct tensor x = noise(pixels(s) * (size_t)s->in, SQ_F32),
+                      g = noise(pixels(s) * (size_t)s->out, SQ_F32);
         struct tensor dw = copy_of(&w), db = copy_of(&b), dx = copy_of(&x), y = copy_of(&g);
         struct ready r = ready(k, s, SQ_CONV_TRAIN, &w, &b);
         sq_conv_backward_data(r.plan, r.weights, g.data, dx.data);
@@ -408,8 +416,8 @@ static void bfloat16_rounds_to_nearest_even(void **state)
 {
     (void)state;
     REQUIRE(sq_float_bf16(1.0f) == 0x3f80 && sq_bf16_float(0x3f80) == 1.0f);
-    REQUIRE(sq_float_bf16(1.0f + 1.0f / 256) == 0x3f80);     /* a tie goes to the even neighbour below */
-    REQUIRE(sq_float_bf16(1.0f + 3.0f / 256) == 0x3f82);     /* and to the one above */
+    REQUIRE(sq_float_bf16(1.0f + 1.0f / 256) == 0x3f80); /* a tie goes to the even neighbour below */
+    REQUIRE(sq_float_bf16(1.0f + 3.0f / 256) == 0x3f82); /* and to the one above */
     REQUIRE(sq_float_bf16(1.0f + 1.01f / 256) == 0x3f81);
     REQUIRE(sq_float_bf16(-0.0f) == 0x8000 && sq_float_bf16(INFINITY) == 0x7f80);
 }
