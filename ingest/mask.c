@@ -87,9 +87,9 @@ static enum sq_status read_mask(int nc, const char *path, struct sq_mask *m, str
         return st;
     if (x[1] < x[0])
         return sq_fail(e, SQ_FAILED, "%s: x runs from east to west, which squall does not read", path);
-    if (size[1] * size[2] > SQ_CELLS_MAX)
-        return sq_fail(e, SQ_FAILED, "%s: claims %zu x %zu cells, at most %d are read", path, size[2],
-                       size[1], SQ_CELLS_MAX);
+    if (size[0] * size[1] * size[2] > 4 * (size_t)SQ_CELLS_MAX)
+        return sq_fail(e, SQ_FAILED, "%s: claims %zu x %zu x %zu cells, at most %zu are read", path, size[0],
+                       size[2], size[1], 4 * (size_t)SQ_CELLS_MAX);
     m->grid.x0 = x[0];
     m->grid.dx = (x[1] - x[0]) / (double)(size[2] - 1);
     m->grid.y0 = fmax(y[0], y[1]);

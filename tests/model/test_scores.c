@@ -1,52 +1,7 @@
-#include "test.h"
+#include "scorer.h"
 
-#include "core/distribution.h"
 #include "model/model.h"
 #include "model/scores.h"
-
-#include <netcdf.h>
-
-/* ---- a small generator, and shapes to fill ----------------------------------------------------------- */
-
-static double uniform(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return (double)(*seed >> 11) / 9007199254740992.0;
-}
-
-static struct sq_forecast forecast_of(int nx, int ny, double cell_m)
-{
-    struct sq_forecast f = {.grid = {nx, ny, 0, 0, cell_m, cell_m, "+proj=laea"},
-                            .cell_m = {cell_m, cell_m},
-                            .n_threshold = SQ_THRESHOLDS};
-    memcpy(f.threshold_mmh, sq_thresholds_mmh, sizeof sq_thresholds_mmh);
-    return f;
-}
-
-/* Rain in blobs of about `wave` cells, dry in between, steps of 0.01 mm/h. */
-static float blob(uint64_t seed, int x, int y, double wave)
-{
-    double a = uniform(&seed) * 7, b = uniform(&seed) * 7;
-    double v = 3.5 * sin(x / wave + a) * cos(y / wave + b) + sin(x / wave * 3.1 + b) + 0.5 * cos(y * 1.7 + a);
-    return v > 0 ? (float)(rint(100 * (exp(v) - 0.95)) / 100) : 0;
-}
-
-/* Probabilities that fall with threshold round a shifted blob. */
-static void fill_lead(struct sq_lead *l, const struct sq_forecast *f, uint64_t seed, int shift, double width)
-{
-    size_t cells = sq_grid_cells(&f->grid);
-    struct sq_distribution d = {f->n_threshold, f->threshold_mmh, SQ_TAIL_MMH};
-    for (int y = 0; y < f->grid.ny; y++)
-        for (int x = 0; x < f->grid.nx; x++) {
-            size_t i = (size_t)y * (size_t)f->grid.nx + (size_t)x;
-            float at = logf(0.05f + blob(seed, x + shift, y - shift, 9)), p[SQ_THRESHOLD_MAX];
-            for (int k = 0; k < f->n_threshold; k++) {
-                p[k] = 1 / (1 + expf((logf(f->threshold_mmh[k]) - at) / (float)width));
-                l->prob[(size_t)k * cells + i] = p[k] < 0.02f ? 0 : p[k];
-            }
-            l->mean[i] = sq_distribution_mean(&d, p);
-        }
-}
 
 /* ---- parts against their definitions ----------------------------------------------------------------- */
 
@@ -71,7 +26,7 @@ static void crps_is_the_integral(void **state)
     uint64_t seed = 1;
     for (int trial = 0; trial < 4; trial++) {
         float p[SQ_THRESHOLDS], apart[3 * SQ_THRESHOLDS];
-        float fall = (float)uniform(&seed);
+        float fall = (float)made_uniform(&seed);
         for (int k = 0; k < d.n; k++)
             p[k] = trial == 0 ? 0 : powf(fall, (float)k * 0.3f) * (float)(1 - 0.3 * (trial == 2));
         for (int k = 0; k < d.n; k++)
@@ -94,8 +49,8 @@ static void fss_is_a_box_sum(void **state)
     float f[NX * NY], o[NX * NY];
     uint64_t seed = 3;
     for (int i = 0; i < NX * NY; i++) {
-        f[i] = uniform(&seed) < 0.3 ? 1 : (float)rint(8 * uniform(&seed)) / 8;
-        o[i] = uniform(&seed) < 0.2;
+        f[i] = made_uniform(&seed) < 0.3 ? 1 : (float)rint(8 * made_uniform(&seed)) / 8;
+        o[i] = made_uniform(&seed) < 0.2;
     }
     const int boxes[][2] = {{1, 1}, {2, 2}, {3, 3}, {4, 5}, {10, 10}, {20, 20}, {23, 17}, {47, 60}, {1, 4}};
     for (size_t b = 0; b < sizeof boxes / sizeof *boxes; b++) {
@@ -124,7 +79,7 @@ static void four_cells_by_hand(void **state)
 {
     (void)state;
     struct sq_err err = {0};
-    struct sq_forecast f = forecast_of(4, 1, 1000);
+    struct sq_forecast f = made_forecast(4, 1, 1000);
     f.n_threshold = 1;
     f.threshold_mmh[0] = 1;
     float prob[4] = {1, 0.6f, 0.4f, 0}, mean[4] = {2, 1, 0.05f, 0}, truth[4] = {3, 0.5f, 1, 0.09f};
@@ -170,12 +125,12 @@ static void mask_is_common(void **state)
 {
     (void)state;
     struct sq_err err = {0};
-    struct sq_forecast f = forecast_of(8, 8, 1000);
+    struct sq_forecast f = made_forecast(8, 8, 1000);
     struct sq_lead a = {0}, b = {0};
     REQUIRE_OK(sq_lead_init(&a, &f, &err));
     REQUIRE_OK(sq_lead_init(&b, &f, &err));
-    fill_lead(&a, &f, 5, 0, 0.5);
-    fill_lead(&b, &f, 5, 1, 0.5);
+    made_lead(&a, &f, 1000, 5, 0, 0.5);
+    made_lead(&b, &f, 1000, 5, 1, 0.5);
     float truth[64] = {0};
     uint8_t mask[64];
     memset(mask, 1, sizeof mask);
@@ -202,83 +157,6 @@ static void mask_is_common(void **state)
 
 /* ---- against the independent scorer ------------------------------------------------------------------ */
 
-#define NC(call)                                                                                             \
-    do {                                                                                                     \
-        int r_ = (call);                                                                                     \
-        if (r_)                                                                                              \
-            fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, #call, nc_strerror(r_));                           \
-    } while (0)
-
-static const char *scorer(void)
-{
-    static char path[4096];
-    snprintf(path, sizeof path, "%s/../shared/score.py", SQ_SOURCE_DIR);
-    if (access(path, R_OK) ||
-        system("/usr/bin/python3 -c 'import numpy, scipy.ndimage, netCDF4' 2>/dev/null"))
-        return NULL;
-    return path;
-}
-#define NEED_SCORER()                                                                                        \
-    do {                                                                                                     \
-        if (!scorer()) {                                                                                     \
-            print_message("# no ../shared/score.py with numpy, scipy and netCDF4: skipped\n");               \
-            skip();                                                                                          \
-        }                                                                                                    \
-    } while (0)
-
-/* Defines a float variable over the last n of the dimensions (outermost first), returns its id. */
-static int float_var(int nc, const char *name, int n, const int *dims)
-{
-    int v;
-    float fill = NAN;
-    NC(nc_def_var(nc, name, NC_FLOAT, n, dims, &v));
-    NC(nc_put_att_float(nc, v, "_FillValue", NC_FLOAT, 1, &fill));
-    return v;
-}
-
-static int time_var(int nc, const char *name, int n, const int *dims)
-{
-    int v;
-    const char *unit = "seconds since 1970-01-01 00:00:00";
-    NC(nc_def_var(nc, name, NC_INT64, n, dims, &v));
-    NC(nc_put_att_text(nc, v, "units", strlen(unit), unit));
-    return v;
-}
-
-static void put_axes(int nc, const struct sq_grid *g, const int dims[2])
-{
-    for (int a = 0; a < 2; a++) {
-        int v, n = a ? g->nx : g->ny;
-        NC(nc_def_var(nc, a ? "x" : "y", NC_DOUBLE, 1, &dims[a], &v));
-        NC(nc_enddef(nc));
-        for (size_t i = 0; i < (size_t)n; i++) {
-            double at = a ? sq_grid_x(g, (double)i) : sq_grid_y(g, (double)i);
-            NC(nc_put_var1_double(nc, v, &i, &at));
-        }
-        NC(nc_redef(nc));
-    }
-}
-
-static void write_event(const char *path, const struct sq_grid *g, int64_t t0, int step_s, int n,
-                        const float *rate)
-{
-    int nc, d[3], time, v;
-    NC(nc_create(path, NC_NETCDF4 | NC_CLOBBER, &nc));
-    NC(nc_def_dim(nc, "time", (size_t)n, &d[0]));
-    NC(nc_def_dim(nc, "y", (size_t)g->ny, &d[1]));
-    NC(nc_def_dim(nc, "x", (size_t)g->nx, &d[2]));
-    time = time_var(nc, "time", 1, d);
-    v = float_var(nc, "rain_rate", 3, d);
-    put_axes(nc, g, d + 1);
-    NC(nc_enddef(nc));
-    for (size_t i = 0; i < (size_t)n; i++) {
-        long long t = t0 + (int64_t)i * step_s;
-        NC(nc_put_var1_longlong(nc, time, &i, &t));
-    }
-    NC(nc_put_var_float(nc, v, rate));
-    NC(nc_close(nc));
-}
-
 /* A forecast file as the scorer wants it; `rate`: the mean as well. */
 static void write_forecast(const char *path, const struct sq_forecast *f, const struct sq_lead *l, bool rate)
 {
@@ -288,13 +166,13 @@ static void write_forecast(const char *path, const struct sq_forecast *f, const 
     NC(nc_def_dim(nc, "threshold", (size_t)f->n_threshold, &d[1]));
     NC(nc_def_dim(nc, "y", (size_t)f->grid.ny, &d[2]));
     NC(nc_def_dim(nc, "x", (size_t)f->grid.nx, &d[3]));
-    ref = time_var(nc, "forecast_reference_time", 0, NULL);
-    lead = float_var(nc, "lead", 1, d);
-    thr = float_var(nc, "threshold", 1, d + 1);
-    prob = float_var(nc, "prob", 4, d);
+    ref = netcdf_time(nc, "forecast_reference_time", 0, NULL);
+    lead = netcdf_float(nc, "lead", 1, d);
+    thr = netcdf_float(nc, "threshold", 1, d + 1);
+    prob = netcdf_float(nc, "prob", 4, d);
     if (rate)
-        mean = float_var(nc, "rate", 3, (int[]){d[0], d[2], d[3]});
-    put_axes(nc, &f->grid, d + 2);
+        mean = netcdf_float(nc, "rate", 3, (int[]){d[0], d[2], d[3]});
+    netcdf_axes(nc, &f->grid, d + 2);
     NC(nc_enddef(nc));
     long long t = f->issue_time;
     NC(nc_put_var_longlong(nc, ref, &t));
@@ -364,18 +242,6 @@ static int compare(const char *csv, const struct sq_scores *s, const char *only)
     return n;
 }
 
-static void run(const char *format, ...) SQ_PRINTF(1, 2);
-static void run(const char *format, ...)
-{
-    char command[16384];
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(command, sizeof command, format, ap);
-    va_end(ap);
-    if (system(command))
-        fail_msg("%s", command);
-}
-
 /* Two labels, two starts, three leads; gaps in the truth and in each forecast. */
 static void made_up_event(double cell_m)
 {
@@ -383,14 +249,14 @@ static void made_up_event(double cell_m)
     enum { NX = 83, NY = 61, CELLS = NX * NY, STEP = 300 };
     char dir[] = "/tmp/squall-scores-XXXXXX", path[4096];
     REQUIRE(mkdtemp(dir));
-    struct sq_forecast f = forecast_of(NX, NY, cell_m);
+    struct sq_forecast f = made_forecast(NX, NY, cell_m);
     f.n_lead = 3;
     float *event = malloc(6 * CELLS * sizeof *event);
     for (int t = 0; t < 6; t++)
         for (int i = 0; i < CELLS; i++)
-            event[t * CELLS + i] = i % 97 < 2 ? NAN : blob(7, i % NX + 2 * t, i / NX, 9);
+            event[t * CELLS + i] = i % 97 < 2 ? NAN : made_rain(7, i % NX + 2 * t, i / NX, 9);
     snprintf(path, sizeof path, "%s/event.nc", dir);
-    write_event(path, &f.grid, 1000000200, STEP, 6, event);
+    netcdf_event(path, &f.grid, 1000000200, STEP, 6, event);
     struct sq_scores *s = NULL;
     REQUIRE_OK(sq_scores_create(&(struct sq_scores_params){0}, &s, &err));
     const char *names[] = {"sharp", "wide"};
@@ -403,7 +269,7 @@ static void made_up_event(double cell_m)
             for (int j = 0; j < 2; j++) {
                 sq_lead_finish(&lead[j][k]);
                 REQUIRE_OK(sq_lead_init(&lead[j][k], &f, &err));
-                fill_lead(&lead[j][k], &f, 7, 2 * (start + k + 1) - j - k, j ? 0.9 : 0.25);
+                made_lead(&lead[j][k], &f, cell_m, 7, 2 * (start + k + 1) - j - k, j ? 0.9 : 0.25);
                 for (int c = 0; c < SQ_THRESHOLDS; c++)
                     for (int y = 0; y < NY; y++)
                         lead[j][k].prob[c * CELLS + y * NX + (j ? 0 : NX - 1 - k)] = NAN;
@@ -421,7 +287,7 @@ static void made_up_event(double cell_m)
     for (int rate = 0; rate < 2; rate++) {
         run("cd %s && %s --event event.nc --forecast sharp='sharp_%d_*.nc' --forecast wide='wide_%d_*.nc' "
             "--thresholds 0.1,0.2,1,2,5,10 --csv out.csv > /dev/null",
-            dir, scorer(), rate, rate);
+            dir, scorer_path(), rate, rate);
         snprintf(path, sizeof path, "%s/out.csv", dir);
         REQUIRE(compare(path, s, rate ? "MAE" : NULL) >= (rate ? 8 : 8 * 80));
     }
@@ -455,7 +321,7 @@ static void agrees_on_a_real_event(void **state)
     snprintf(event, sizeof event, "%s/events/mch_20160711.nc", test_shared());
     snprintf(steps, sizeof steps, "%s/steps/mch_20160711/steps_20160711T2100.nc", test_shared());
     snprintf(mask, sizeof mask, "%s/steps/mch_20160711/mask_20160711T2100.nc", test_shared());
-    struct sq_forecast f = forecast_of(NX, NY, 1000);
+    struct sq_forecast f = made_forecast(NX, NY, 1000);
     struct sq_lead l = {0};
     REQUIRE_OK(sq_lead_init(&l, &f, &err));
     float *truth = malloc(CELLS * sizeof *truth);
@@ -484,7 +350,7 @@ static void agrees_on_a_real_event(void **state)
     REQUIRE_OK(sq_scores_add(s, &f, 1800, truth, valid, &label, 1, &err));
     run("cd %s && %s --event %s --forecast steps=%s --mask %s --leads 30 "
         "--thresholds 0.1,0.2,1,2,5,10 --csv out.csv > /dev/null",
-        dir, scorer(), event, steps, mask);
+        dir, scorer_path(), event, steps, mask);
     char csv[4096];
     snprintf(csv, sizeof csv, "%s/out.csv", dir);
     REQUIRE(compare(csv, s, NULL) >= 2 * 80);
