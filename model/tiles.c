@@ -186,58 +186,76 @@ void sq_hidden_destroy(struct sq_hidden **h)
 
 /* ---- scores of one lead -------------------------------------------------------------------------------------- */
 
-enum { WIDE = 48 }; /* classes, padded for the vectors */
+enum { LANE = 16, WIDE = 48 }; /* classes are padded to whole lanes; at most WIDE */
 
-/* The head's weights for one lead: nodes blended, (hidden, WIDE), and its bias (WIDE). */
-static void blend_head(const struct sq_net *n, double lead_s, float *weight, float *bias)
+/* The head for one lead, its nodes blended: weight (lanes, in, LANE), bias (lanes, LANE). */
+struct blended {
+    int in, classes, lanes;
+    float weight[512 * WIDE], bias[WIDE];
+};
+
+static void blend_head(const struct sq_net *n, double lead_s, struct blended *ret)
 {
     const struct sq_layer *l = &n->layer[n->n_layer - 1];
+    const float *theta = n->theta;
     int C = sq_net_classes(&n->shape), a;
     float w;
     sq_net_blend(&n->shape, lead_s, &a, &w);
     int b = w > 0 ? a + 1 : a;
-    for (int c = 0; c < WIDE; c++) {
-        bool real = c < C;
-        const float *ba = n->theta + l->bias;
-        bias[c] = real ? (1 - w) * ba[a * C + c] + w * ba[b * C + c] : 0;
-        for (int i = 0; i < l->in; i++) {
-            const float *wa = n->theta + l->weight + (size_t)(a * C + c) * (size_t)l->in;
-            const float *wb = n->theta + l->weight + (size_t)(b * C + c) * (size_t)l->in;
-            weight[i * WIDE + c] = real ? (1 - w) * wa[i] + w * wb[i] : 0;
-        }
+    ret->in = l->in, ret->classes = C, ret->lanes = (C + LANE - 1) / LANE;
+    for (int c = 0; c < ret->lanes * LANE; c++) {
+        int ra = a * C + c, rb = b * C + c; /* rows of the layer */
+        float *to = ret->weight + c / LANE * l->in * LANE + c % LANE;
+        ret->bias[c] = c < C ? (1 - w) * theta[l->bias + (size_t)ra] + w * theta[l->bias + (size_t)rb] : 0;
+        for (int i = 0; i < l->in; i++)
+            to[i * LANE] = c < C ? (1 - w) * theta[l->weight + (size_t)(ra * l->in + i)] +
+                                       w * theta[l->weight + (size_t)(rb * l->in + i)]
+                                 : 0;
     }
 }
 
-SQ_HOT static void score_cells(enum sq_dtype t, const void *hidden, int H, size_t n, const float *weight,
-                               const float *bias, int C, float *ret)
+/* CELLS cells go side by side: one alone would wait for each sum before the next term. */
+enum { CELLS = 6 };
+
+SQ_HOT static void score_cells(enum sq_dtype t, const void *hidden, const struct blended *h, size_t n, float *ret)
 {
-    for (size_t p = 0; p < n; p++) {
-        float sum[WIDE];
-        for (int c = 0; c < WIDE; c++)
-            sum[c] = bias[c];
-        for (int i = 0; i < H; i++) {
-            size_t at = p * (size_t)H + (size_t)i;
-            float v = t == SQ_BF16 ? sq_bf16_float(((const uint16_t *)hidden)[at]) : ((const float *)hidden)[at];
-            for (int c = 0; c < WIDE; c++)
-                sum[c] += v * weight[i * WIDE + c];
+    float v[CELLS][512] = {{0}};
+    for (size_t p = 0; p < n; p += CELLS) {
+        size_t live = n - p < CELLS ? n - p : CELLS;
+        for (size_t k = 0; k < live; k++) {
+            size_t at = (p + k) * (size_t)h->in;
+            for (int i = 0; i < h->in; i++)
+                v[k][i] = t == SQ_BF16 ? sq_bf16_float(((const uint16_t *)hidden)[at + (size_t)i])
+                                       : ((const float *)hidden)[at + (size_t)i];
         }
-        for (int c = 0; c < C; c++)
-            ret[p * (size_t)C + (size_t)c] = sum[c];
+        for (int lane = 0; lane < h->lanes; lane++) {
+            const float *w = h->weight + lane * h->in * LANE;
+            int real = h->classes - lane * LANE < LANE ? h->classes - lane * LANE : LANE;
+            float sum[CELLS][LANE];
+            for (int k = 0; k < CELLS; k++)
+                memcpy(sum[k], h->bias + lane * LANE, sizeof sum[k]);
+            for (int i = 0; i < h->in; i++)
+                for (int k = 0; k < CELLS; k++)
+                    for (int c = 0; c < LANE; c++)
+                        sum[k][c] += v[k][i] * w[i * LANE + c];
+            for (size_t k = 0; k < live; k++)
+                memcpy(ret + (p + k) * (size_t)h->classes + lane * LANE, sum[k], (size_t)real * sizeof *ret);
+        }
     }
 }
 
 /* One row of the window, one tile wide at a time. */
-static void exceed_row(const struct sq_hidden *h, int view, int row, int col, int w, const float *weight, const float *bias,
-                       float *ret, size_t stride, float *tmp)
+static void exceed_row(const struct sq_hidden *h, int view, int row, int col, int w, const struct blended *head, float *ret,
+                       size_t stride, float *tmp)
 {
-    int C = sq_net_classes(&h->w->net.shape), H = h->w->net.shape.hidden;
+    int C = head->classes;
     for (int j = 0; j < w;) {
         int r = row / h->size, c = (col + j) / h->size, n = clip((c + 1) * h->size - col - j, 1, w - j);
         const char *tile = h->tile[r * h->cols + c];
         if (tile) {
             size_t at = ((size_t)view * (size_t)h->size + (size_t)(row - r * h->size)) * (size_t)h->size +
                         (size_t)(col + j - c * h->size);
-            score_cells(h->type, tile + at * (size_t)H * element(h), H, (size_t)n, weight, bias, C, tmp);
+            score_cells(h->type, tile + at * (size_t)head->in * element(h), head, (size_t)n, tmp);
             sq_head_exceed(C, tmp, (size_t)n, ret + j, stride);
         } else {
             for (int k = 0; k < C - 1; k++)
@@ -270,13 +288,13 @@ static void calibrate(const struct sq_weights *w, double lead_s, float *p, size_
 void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, float *ret, float *tmp)
 {
     const struct sq_net *n = &h->w->net;
-    float weight[512 * WIDE], bias[WIDE];
+    struct blended head;
     size_t stride = (size_t)win->h * (size_t)win->w, all = stride * (size_t)n->shape.n_edge;
-    blend_head(n, lead_s, weight, bias);
+    blend_head(n, lead_s, &head);
     float *view = h->views > 1 ? tmp + (size_t)win->w * (size_t)sq_net_classes(&n->shape) : ret;
     for (int v = 0; v < h->views; v++) {
         for (int i = 0; i < win->h; i++)
-            exceed_row(h, v, win->row + i, win->col, win->w, weight, bias, view + (size_t)i * (size_t)win->w, stride, tmp);
+            exceed_row(h, v, win->row + i, win->col, win->w, &head, view + (size_t)i * (size_t)win->w, stride, tmp);
         if (h->views == 1)
             break;
         for (size_t i = 0; i < all; i++)
