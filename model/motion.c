@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAMES = SQ_MOTION_FRAMES, LEVELS = 5, ROUNDS = 3 };
+enum { FRAMES = SQ_MOTION_FRAMES, LEVELS = 5, ROUNDS = 3, LEAST_SIDE = 8 };
 
 /* Tuned on extrapolation error of the development events (tests/bench/bench_motion). */
 static const float window_sigma = 10;  /* of the Lucas-Kanade window, pixels of a level */
@@ -237,11 +237,14 @@ enum sq_status sq_motion_estimate(const struct sq_cube *c, const int *index, int
     for (int p = 0; p < n; p++)
         time[p] = c->frame[index[p]].time;
     enum sq_status s = pyramid(c, index, n, f, im, e);
-    for (int k = LEVELS - 1; k >= 0 && !s; k--) {
+    int top = LEVELS - 1; /* a handful of pixels tells nothing of motion */
+    while (top > 0 && (im[top][0].w < LEAST_SIDE || im[top][0].h < LEAST_SIDE))
+        top--;
+    for (int k = top; k >= 0 && !s; k--) {
         s = level_init(&level[k], im[k][0].w, im[k][0].h, e);
         if (s)
             break;
-        if (k + 1 < LEVELS)
+        if (k < top)
             inherit(&level[k], &level[k + 1]);
         refine(&level[k], im[k], time, n);
     }

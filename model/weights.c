@@ -5,13 +5,17 @@
 #include "core/publish.h"
 #include "core/sha256.h"
 
+#include <errno.h>
 #include <netcdf.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-/* netCDF calls in a row: the first fault stays, later calls do nothing. */
+/* netCDF calls in a row: the first fault stays, later calls do nothing. The classic format wants all
+ * definitions before all data: what is put is walked through twice. */
 struct file {
     int id, status;
+    bool defining;
 };
 
 static bool ok(struct file *f, int status)
@@ -25,32 +29,41 @@ static bool ok(struct file *f, int status)
 
 static void put_text(struct file *f, const char *name, const char *text)
 {
-    if (text && f->status == NC_NOERR)
+    if (text && f->defining && f->status == NC_NOERR)
         ok(f, nc_put_att_text(f->id, NC_GLOBAL, name, strlen(text), text));
 }
 
 static void put_ints(struct file *f, const char *name, const int *v, int n)
 {
-    if (f->status == NC_NOERR)
+    if (f->defining && f->status == NC_NOERR)
         ok(f, nc_put_att_int(f->id, NC_GLOBAL, name, NC_INT, (size_t)n, v));
 }
 
 static void put_doubles(struct file *f, const char *name, const double *v, int n)
 {
-    if (f->status == NC_NOERR)
+    if (f->defining && f->status == NC_NOERR)
         ok(f, nc_put_att_double(f->id, NC_GLOBAL, name, NC_DOUBLE, (size_t)n, v));
 }
 
-static void put_array(struct file *f, const char *name, const float *v, const size_t *size, int dims)
+static void define_array(struct file *f, const char *name, const size_t *size, int dims)
 {
     int var, dim[4];
     char text[64];
     for (int k = 0; k < dims && f->status == NC_NOERR; k++) {
-        snprintf(text, sizeof text, "%zu", size[k]); /* dimensions are named after their sizes, made once */
+        snprintf(text, sizeof text, "n%zu", size[k]); /* dimensions are named after their sizes, made once */
         if (nc_inq_dimid(f->id, text, &dim[k]) != NC_NOERR)
             ok(f, nc_def_dim(f->id, text, size[k], &dim[k]));
     }
-    if (f->status == NC_NOERR && ok(f, nc_def_var(f->id, name, NC_FLOAT, dims, dim, &var)))
+    if (f->status == NC_NOERR)
+        ok(f, nc_def_var(f->id, name, NC_FLOAT, dims, dim, &var));
+}
+
+static void put_array(struct file *f, const char *name, const float *v, const size_t *size, int dims)
+{
+    int var;
+    if (f->defining)
+        define_array(f, name, size, dims);
+    else if (f->status == NC_NOERR && ok(f, nc_inq_varid(f->id, name, &var)))
         ok(f, nc_put_var_float(f->id, var, v));
 }
 
@@ -79,6 +92,9 @@ static void put_shape(struct file *f, const struct sq_weights *w)
     put_text(f, "data", w->data);
     put_text(f, "git", w->git);
     put_text(f, "scores", w->scores);
+    char digest[65];
+    sq_sha256(w->net.theta, w->net.n_parameters * sizeof *w->net.theta, digest);
+    put_text(f, "parameters_sha256", digest);
 }
 
 static void put_tensors(struct file *f, const struct sq_net *n)
@@ -106,6 +122,18 @@ static void put_checkpoint(struct file *f, const struct sq_checkpoint *c)
     put_array(f, "checkpoint.average", o->average, &o->n, 1);
 }
 
+static void put_all(struct file *f, const struct sq_weights *w, const struct sq_checkpoint *c)
+{
+    put_shape(f, w);
+    put_tensors(f, &w->net);
+    if (w->calibration) {
+        size_t size[3] = {(size_t)w->net.shape.n_node, (size_t)w->net.shape.n_edge, 2};
+        put_array(f, "calibration", w->calibration, size, 3);
+    }
+    if (c)
+        put_checkpoint(f, c);
+}
+
 enum sq_status sq_weights_write(const char *path, const struct sq_weights *w, const struct sq_checkpoint *c,
                                 struct sq_err *e)
 {
@@ -114,15 +142,12 @@ enum sq_status sq_weights_write(const char *path, const struct sq_weights *w, co
     enum sq_status s = sq_publish_begin(path, tmp, e);
     if (s)
         return s;
-    if (ok(&f, nc_create(tmp, NC_NETCDF4 | NC_CLOBBER, &f.id))) {
-        put_shape(&f, w);
-        put_tensors(&f, &w->net);
-        if (w->calibration) {
-            size_t size[3] = {(size_t)w->net.shape.n_node, (size_t)w->net.shape.n_edge, 2};
-            put_array(&f, "calibration", w->calibration, size, 3);
-        }
-        if (c)
-            put_checkpoint(&f, c);
+    if (ok(&f, nc_create(tmp, NC_64BIT_OFFSET | NC_CLOBBER, &f.id))) {
+        f.defining = true;
+        put_all(&f, w, c);
+        f.defining = false;
+        if (f.status == NC_NOERR && ok(&f, nc_enddef(f.id)))
+            put_all(&f, w, c);
         int closed = nc_close(f.id);
         ok(&f, closed);
     }
@@ -241,6 +266,16 @@ static enum sq_status get_tensors(int id, const char *path, struct sq_net *n, st
     return s;
 }
 
+/* The bytes are those that were written. */
+static enum sq_status check_digest(int id, const char *path, const struct sq_net *n, struct sq_err *e)
+{
+    char digest[65], *said = get_text(id, "parameters_sha256");
+    sq_sha256(n->theta, n->n_parameters * sizeof *n->theta, digest);
+    bool same = said && !strcmp(said, digest);
+    free(said);
+    return same ? SQ_OK : sq_fail(e, SQ_FAILED, "%s: the parameters are not those that were written: fetch it again", path);
+}
+
 static enum sq_status get_calibration(int id, const char *path, struct sq_weights *w, struct sq_err *e)
 {
     int var;
@@ -269,8 +304,23 @@ static enum sq_status get_provenance(int id, const char *path, struct sq_weights
     return SQ_OK;
 }
 
+/* Only the classic format is let in: its parser stands up to broken files, that of HDF5 does not. */
+static bool classic(const char *path)
+{
+    char magic[4] = {0};
+    FILE *f = fopen(path, "rb");
+    bool yes = f && fread(magic, 1, 4, f) == 4 && !memcmp(magic, "CDF\2", 4);
+    if (f)
+        fclose(f);
+    return yes;
+}
+
 static enum sq_status open_weights(const char *path, int *ret_id, struct sq_err *e)
 {
+    if (access(path, R_OK))
+        return sq_fail(e, SQ_FAILED, "%s: %s", path, strerror(errno));
+    if (!classic(path))
+        return sq_fail(e, SQ_FAILED, "%s: not a weights file (netCDF, 64-bit offset)", path);
     int status = nc_open(path, NC_NOWRITE, ret_id);
     if (status)
         return sq_fail(e, SQ_FAILED, "%s: not a weights file: %s", path, nc_strerror(status));
@@ -298,6 +348,8 @@ enum sq_status sq_weights_read(const char *path, struct sq_weights **ret, struct
         s = sq_net_init(&w->net, &shape, e);
     if (!s)
         s = get_tensors(id, path, &w->net, e);
+    if (!s)
+        s = check_digest(id, path, &w->net, e);
     if (!s)
         s = get_calibration(id, path, w, e);
     if (!s)

@@ -1,4 +1,4 @@
-/* Weights on disk: netCDF-4, one variable per tensor (NAME.weight (out, in, k, k), NAME.bias (out)), the shape
+/* Weights on disk: netCDF (64-bit offset), one variable per tensor (NAME.weight (out, in, k, k), NAME.bias (out)), the shape
  * of the network, what data it expects, and where it comes from. Checkpoints are the same file with the state of
  * the optimiser beside. */
 #ifndef SQ_MODEL_WEIGHTS_H

@@ -1,0 +1,245 @@
+/* Weights files: what was written is read, what does not fit is refused with the reason, broken files end in a
+ * line; training makes them, goes on from a checkpoint, and forecasting uses them. */
+#include "test.h"
+
+#include "core/publish.h"
+#include "model.h"
+#include "weights.h"
+
+#include <sys/stat.h>
+
+static char folder[64], path[128];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "./weights_XXXXXX");
+    if (!mkdtemp(folder))
+        return 1;
+    snprintf(path, sizeof path, "%s/w.nc", folder);
+    return 0;
+}
+
+static int drop_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    return system(command);
+}
+
+static struct sq_weights some_weights(void)
+{
+    struct sq_err err = {0};
+    struct sq_net_shape s = {.channels = 16, .stacks = 1, .n_dilation = 1, .dilation = {1}, .up = 4, .hidden = 16,
+                             .n_node = 2, .node_s = {600, 3600}, .n_edge = 3, .edge_mmh = {0.1f, 1, 10}};
+    struct sq_weights w = {.name = "tiny", .least_step_s = 240, .most_step_s = 900, .least_cell_m = 500,
+                           .most_cell_m = 4000};
+    const float prior[4] = {0.7f, 0.2f, 0.09f, 0.01f};
+    REQUIRE_OK(sq_net_init(&w.net, &s, &err));
+    sq_net_randomise(&w.net, 3, prior);
+    w.recipe = strdup("name: tiny\n");
+    return w;
+}
+
+static void drop(struct sq_weights *w)
+{
+    sq_net_finish(&w->net);
+    free(w->recipe);
+}
+
+static void written_is_read(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_weights w = some_weights(), *back = NULL;
+    REQUIRE_OK(sq_weights_write(path, &w, NULL, &err));
+    REQUIRE_OK(sq_weights_read(path, &back, &err));
+    assert_int_equal(back->net.n_parameters, w.net.n_parameters);
+    assert_memory_equal(back->net.theta, w.net.theta, w.net.n_parameters * sizeof(float));
+    assert_string_equal(back->name, "tiny");
+    assert_string_equal(back->recipe, "name: tiny\n");
+    assert_int_equal(strlen(back->sha256), 64);
+    assert_true(back->calibration == NULL && back->most_step_s == 900);
+    sq_weights_destroy(&back);
+    drop(&w);
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_weights w = some_weights();
+    struct sq_cube c = {.cell_m = {1000, 1000}, .step_s = 300};
+    REQUIRE_OK(sq_weights_fit(&w, &c, 3600, &err));
+    REQUIRE_STATUS(sq_weights_fit(&w, &c, 7200, &err), SQ_FAILED);
+    assert_non_null(strstr(err.text, "120 min"));
+    c.step_s = 1800;
+    REQUIRE_STATUS(sq_weights_fit(&w, &c, 3600, &err), SQ_FAILED);
+    assert_non_null(strstr(err.text, "1800 s apart"));
+    c.step_s = 300, c.cell_m[0] = c.cell_m[1] = 9000;
+    REQUIRE_STATUS(sq_weights_fit(&w, &c, 3600, &err), SQ_FAILED);
+    assert_non_null(strstr(err.text, "9000 m"));
+    drop(&w);
+}
+
+static size_t slurp(const char *name, unsigned char **ret)
+{
+    FILE *f = fopen(name, "rb");
+    struct stat st;
+    REQUIRE(f && !fstat(fileno(f), &st));
+    *ret = malloc((size_t)st.st_size);
+    REQUIRE(fread(*ret, 1, (size_t)st.st_size, f) == (size_t)st.st_size);
+    fclose(f);
+    return (size_t)st.st_size;
+}
+
+/* Cut at 50 places: refused, in one line. Bits turned: refused, or read as numbers that are numbers. */
+static void broken_files_end_in_a_line(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_weights w = some_weights(), *back = NULL;
+    char broken[160];
+    unsigned char *bytes;
+    REQUIRE_OK(sq_weights_write(path, &w, NULL, &err));
+    size_t n = slurp(path, &bytes);
+    snprintf(broken, sizeof broken, "%s/broken.nc", folder);
+    for (size_t k = 0; k < 50; k++) {
+        REQUIRE_OK(sq_publish_bytes(broken, bytes, n * k / 50, &err));
+        REQUIRE_STATUS(sq_weights_read(broken, &back, &err), SQ_FAILED);
+        assert_true(strlen(err.text) > 10 && !strchr(err.text, '\n'));
+    }
+    for (size_t k = 0; k < 300; k++) {
+        size_t at = (k * 2654435761u) % n;
+        bytes[at] ^= (unsigned char)(1u << (k % 8));
+        REQUIRE_OK(sq_publish_bytes(broken, bytes, n, &err));
+        if (sq_weights_read(broken, &back, &err) == SQ_OK)
+            sq_weights_destroy(&back);
+        bytes[at] ^= (unsigned char)(1u << (k % 8));
+    }
+    free(bytes);
+    REQUIRE_STATUS(sq_weights_read("./nothing-here.nc", &back, &err), SQ_FAILED);
+    drop(&w);
+}
+
+/* ---- learning ------------------------------------------------------------------------------------------------- */
+
+enum { NX = 96, NY = 80, FRAMES = 8 };
+
+static void make_event(struct sq_cube *c)
+{
+    *c = (struct sq_cube){.cell_m = {1000, 1000}, .step_s = 300, .n = FRAMES};
+    c->grid = (struct sq_grid){.nx = NX, .ny = NY, .dx = 1000, .dy = 1000, .crs = "+proj=laea +lat_0=50"};
+    c->frame = calloc(FRAMES, sizeof *c->frame);
+    for (int f = 0; f < FRAMES; f++) {
+        c->frame[f].time = 300 * f;
+        c->frame[f].rate_mmh = malloc(NX * NY * sizeof(float));
+        for (int i = 0; i < NY; i++)
+            for (int j = 0; j < NX; j++)
+                c->frame[f].rate_mmh[i * NX + j] = fmaxf(0, 6 * sinf(0.2f * (float)(j - 2 * f)) * cosf(0.15f * (float)i));
+    }
+}
+
+static void write_recipe(const char *name, int steps)
+{
+    FILE *f = fopen(name, "w");
+    fprintf(f, "name: tiny\nchannels: 16\nstacks: 1\ndilation: [1, 2]\nup: 4\nhidden: 16\nwindow: 32\nbatch: 2\nsteps: %d\n"
+               "warmup: 5\ncoarsen: 1\nprecision: float\nleads: 2\naverage: 0.9\n",
+            steps);
+    fclose(f);
+}
+
+static double last_loss(const char *out)
+{
+    char name[200], line[256];
+    double loss = NAN;
+    snprintf(name, sizeof name, "%s.log.csv", out);
+    FILE *f = fopen(name, "r");
+    REQUIRE(f);
+    while (fgets(line, sizeof line, f))
+        (void)sscanf(line, "%*d,%*f,%*f,%lf", &loss);
+    fclose(f);
+    return loss;
+}
+
+/* Twice the same run gives the same bytes; stopped and resumed, the same parameters; and the loss falls. */
+static void training_is_seeded_and_resumable(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_cube c;
+    char recipe[160], a[160], b[160];
+    snprintf(recipe, sizeof recipe, "%s/recipe.yaml", folder);
+    snprintf(a, sizeof a, "%s/a.nc", folder);
+    snprintf(b, sizeof b, "%s/b.nc", folder);
+    make_event(&c);
+    write_recipe(recipe, 100);
+    struct sq_train_params p = {.recipe = recipe, .out = a, .threads = 1};
+    REQUIRE_OK(sq_train(&p, &c, 1, NULL, &err));
+    double first = last_loss(a);
+    p.out = b;
+    volatile int stop = 1; /* before the first step: a checkpoint of the beginning */
+    REQUIRE_OK(sq_train(&p, &c, 1, &stop, &err));
+    p.resume = true;
+    REQUIRE_OK(sq_train(&p, &c, 1, NULL, &err));
+    struct sq_weights *wa = NULL, *wb = NULL;
+    REQUIRE_OK(sq_weights_read(a, &wa, &err));
+    REQUIRE_OK(sq_weights_read(b, &wb, &err));
+    assert_memory_equal(wa->net.theta, wb->net.theta, wa->net.n_parameters * sizeof(float));
+    assert_true(first < 2.3); /* an untrained network starts above 3 */
+    sq_weights_destroy(&wb);
+
+    /* and the network that came out forecasts */
+    struct sq_forecast f = {.grid = c.grid, .n_lead = 1, .lead_s = {900}, .n_threshold = 2, .threshold_mmh = {0.1f, 2},
+                            .n_percentile = 1, .percentile = {50}};
+    struct sq_nowcast_params np = {.method = SQ_METHOD_NETWORK, .weights = wa, .threads = 1};
+    struct sq_nowcast *n = NULL;
+    struct sq_lead l;
+    REQUIRE_OK(sq_nowcast_create(&c, &np, &f, &n, &err));
+    REQUIRE_OK(sq_lead_init(&l, &f, &err));
+    REQUIRE_OK(sq_nowcast_lead(n, 0, &l, &err));
+    int seen = 0;
+    for (int i = 0; i < NX * NY; i++) {
+        seen += !isnan(l.prob[i]);
+        assert_true(isnan(l.prob[i]) || (l.prob[i] >= l.prob[NX * NY + i] && l.prob[i] <= 1));
+    }
+    assert_true(seen > NX * NY / 2);
+    assert_string_equal(f.model, "tiny");
+    sq_lead_finish(&l);
+    sq_nowcast_destroy(&n);
+    sq_weights_destroy(&wa);
+    sq_cube_finish(&c);
+}
+
+static void bad_recipes_are_refused(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_cube c;
+    char recipe[160];
+    snprintf(recipe, sizeof recipe, "%s/bad.yaml", folder);
+    make_event(&c);
+    struct sq_train_params p = {.recipe = recipe, .out = path, .threads = 1};
+    REQUIRE_STATUS(sq_train(&p, &c, 1, NULL, &err), SQ_FAILED);
+    REQUIRE_OK(sq_publish_bytes(recipe, "chanels: 3\n", 11, &err));
+    REQUIRE_STATUS(sq_train(&p, &c, 1, NULL, &err), SQ_FAILED);
+    assert_non_null(strstr(err.text, "chanels"));
+    c.n = 1; /* an event of one frame teaches nothing */
+    write_recipe(recipe, 5);
+    REQUIRE_STATUS(sq_train(&p, &c, 1, NULL, &err), SQ_FAILED);
+    c.n = FRAMES;
+    sq_cube_finish(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(written_is_read),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(broken_files_end_in_a_line),
+        cmocka_unit_test(training_is_seeded_and_resumable),
+        cmocka_unit_test(bad_recipes_are_refused),
+    };
+    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+}
