@@ -48,7 +48,7 @@ done)"
 
 tab=$(printf '\t')
 result "no tabs, no trailing blanks" "$(grep -nE "$tab|[ $tab]\$" "${text[@]}" || true)"
-result "no file of code over 800 lines" "$(wc -l "${code[@]}" | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }')"
+result "no file of code over 700 lines" "$(wc -l "${code[@]}" | awk '$2 != "total" && $1 > 700 { print $2 ": " $1 " lines" }')"
 result "no path of one machine" "$(grep -nE '/(work|farm|home|root|Users)/' "${text[@]}" || true)"
 result "no promises in the code" "$(grep -nwE 'TO[D]O|FIX[M]E|X[X]X|HA[C]K' "${code[@]}" || true)"
 result "libraries neither exit nor print to stdout" \
