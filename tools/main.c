@@ -8,8 +8,11 @@ static const struct {
     const char *name, *about;
     int (*run)(int argc, char **argv);
 } tool[] = {
+    {"forecast", "radar files to one probabilistic forecast: netCDF and pictures", sq_tool_forecast},
+    {"train", "learn, or fine-tune on your own archive", sq_tool_train},
     {"ingest", "decode and align files into a cube", sq_tool_ingest},
     {"synth", "simulated weather, to try squall without data", sq_tool_synth},
+    {"info", "describe any file: an input, a cube, a network's weights, a forecast", sq_tool_info},
 };
 enum { N_TOOLS = sizeof tool / sizeof *tool, USAGE = 2 };
 

@@ -23,9 +23,9 @@ static char folder[64];
 
 static inline const char *in_folder(const char *name)
 {
-    static char room[8][256];
+    static char room[100][256]; /* a path holds for the next 99 calls */
     static int turn;
-    char *path = room[turn++ % 8];
+    char *path = room[turn++ % 100];
     if (!folder[0]) {
         strcpy(folder, "/tmp/squall_test_XXXXXX");
         REQUIRE(mkdtemp(folder));

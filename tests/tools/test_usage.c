@@ -3,7 +3,7 @@
 
 #include "tools/options.h"
 
-static const char *const subcommand[] = {"ingest", "synth"};
+static const char *const subcommand[] = {"forecast", "train", "ingest", "synth", "info"};
 enum { N = sizeof subcommand / sizeof *subcommand };
 
 static void help_has_an_example(void **state)
@@ -35,17 +35,29 @@ static void mistakes_are_named(void **state)
         require_refusal(squall(subcommand[i], "--set", "nonsense=1", "x"), 2, "nonsense");
         require_refusal(squall(subcommand[i], "--verbose=3", "x"), 2, "--verbose");
     }
+    require_refusal(squall("forecast", "-o", "out"), 2, "INPUT... is missing");
+    require_refusal(squall("forecast", "in.nc"), 2, "-o DIR is missing");
+    require_refusal(squall("forecast", "in.nc", "-o", ""), 2, "the value is empty");
+    require_refusal(squall("forecast", "in.nc", "-o", "out", "--method", "guess"), 2, "guess");
+    require_refusal(squall("forecast", "in.nc", "-o", "out", "--grid", "nowhere-grid"), 2, "nowhere-grid");
+    require_refusal(squall("forecast", "in.nc", "-o", "out", "--at", "noon"), 2, "noon");
+    require_refusal(squall("forecast", "in.nc", "-o", "out", "--threshold", "600"), 2, "600");
+    require_refusal(squall("forecast", "in.nc", "-o", "out", "--threads", "-1"), 2, "-1");
     require_refusal(squall("synth"), 2, "-o FILE is missing");
     require_refusal(squall("synth", "-o", "a.nc", "b.nc"), 2, "b.nc: nothing is expected here");
     require_refusal(squall("synth", "-o", "a.nc", "--seed", "-3"), 2, "-3");
     require_refusal(squall("synth", "-o", "a.nc", "--step", "0"), 2, "0");
+    require_refusal(squall("train", "in.nc", "-o", "w.nc"), 2, "-c RECIPE is missing");
+    require_refusal(squall("train", "in.nc", "-c", "r.yaml"), 2, "-o WEIGHTS is missing");
     require_refusal(squall("ingest", "in.nc"), 2, "-o CUBE is missing");
+    require_refusal(squall("info", "x.nc", "--point", "8.5"), 2, "LON,LAT");
+    require_refusal(squall("info", "x.nc", "--point", "8.5,97"), 2, "LON,LAT");
 }
 
 static void settings_files_that_are_not_there_are_named(void **state)
 {
     (void)state;
-    const struct said *s = squall("ingest", "-c", in_folder("none.yaml"), "x.nc");
+    const struct said *s = squall("info", "-c", in_folder("none.yaml"), "x.nc");
     REQUIRE(s->code && s->code != 2 && lines(s->err) == 1 && strstr(s->err, "none.yaml"));
 }
 

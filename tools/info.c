@@ -1,0 +1,225 @@
+/* squall info: what a file is. */
+#include "options.h"
+#include "tools.h"
+#include "ingest.h"
+#include "model.h"
+#include "serve.h"
+
+#include "core/crs.h"
+#include "core/distribution.h"
+#include "core/instant.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct sq_command command = {
+    "info", "FILE...",
+    "Describes files: radar inputs, cubes, forecasts, and weights of a network. With --point it prints what a\n"
+    "forecast says of one place: probabilities in %, percentiles and mean in mm/h.\n",
+    "  squall info radar/*.h5\n"
+    "  squall info out/squall_20160711T2200Z.nc --point 8.55,47.37\n"};
+
+static void print_grid(const struct sq_grid *g)
+{
+    double cell[2], box[4];
+    struct sq_err ignored;
+    printf("  grid: %d x %d cells", g->nx, g->ny);
+    if (!sq_crs_cell_m(g, cell, &ignored))
+        printf(" of %.3f x %.3f km", cell[0] / 1000, cell[1] / 1000);
+    if (!sq_crs_bounds(g, box, &ignored))
+        printf(", longitude %.2f to %.2f, latitude %.2f to %.2f", box[0], box[2], box[1], box[3]);
+    printf("\n  map: %s\n", g->crs);
+}
+
+/* ---- inputs ---------------------------------------------------------------------------------------------------- */
+
+static enum sq_status print_newest(struct sq_inputs *in, struct sq_err *e)
+{
+    struct sq_field f = {0};
+    enum sq_status s = sq_inputs_read(in, sq_inputs_count(in) - 1, &f, e);
+    if (s)
+        return s;
+    printf("  newest frame: %.1f %% of the cells observed", 100 * sq_field_coverage(&f));
+    if (sq_field_coverage(&f) > 0)
+        printf(", up to %.2f mm/h", (double)sq_field_most(&f));
+    printf("\n");
+    sq_field_finish(&f);
+    return SQ_OK;
+}
+
+static enum sq_status describe_input(char *path, const struct sq_settings *set, struct sq_err *e)
+{
+    const struct sq_read_params read = sq_options_read(set);
+    struct sq_inputs *in = NULL;
+    char first[32], last[32];
+    enum sq_status s = sq_inputs_open(&path, 1, &read, &in, e);
+    if (s)
+        return s;
+    const int n = sq_inputs_count(in);
+    const struct sq_frame_info *old = sq_inputs_info(in, 0), *new = sq_inputs_info(in, n - 1);
+    printf("%s: %s, %s, %d frame%s, ", path, new->source, new->product, n, n > 1 ? "s" : "");
+    if (n > 1)
+        printf("%s to ", sq_instant_iso(old->time, first));
+    printf("%s", sq_instant_iso(new->time, last));
+    if (n > 1)
+        printf(", every %lld s on average", (long long)(new->time - old->time) / (n - 1));
+    if (new->interval_s)
+        printf(", sums over %d s", new->interval_s);
+    printf("\n");
+    print_grid(&new->grid);
+    s = print_newest(in, e);
+    sq_inputs_close(&in);
+    return s;
+}
+
+/* ---- forecasts --------------------------------------------------------------------------------------------------- */
+
+static void print_numbers(const char *label, const float *v, int n, const char *unit)
+{
+    printf("  %s:", label);
+    for (int i = 0; i < n; i++)
+        printf(" %.4g", (double)v[i]);
+    printf(" %s\n", unit);
+}
+
+static void print_title(const char *path, const struct sq_forecast *f)
+{
+    char time[32];
+    printf("%s: forecast of %s by %s", path, sq_instant_iso(f->issue_time, time), f->method);
+    if (f->model[0])
+        printf(", model %s, sha256 %s", f->model, f->model_sha256);
+    printf("%s%s\n", f->institution[0] ? ", " : "", f->institution);
+}
+
+static void describe_forecast(const struct sq_forecast *f)
+{
+    print_grid(&f->grid);
+    printf("  leads:");
+    for (int i = 0; i < f->n_lead; i++)
+        printf(" %.4g", f->lead_s[i] / 60.0);
+    printf(" min\n");
+    print_numbers("thresholds", f->threshold_mmh, f->n_threshold, "mm/h");
+    print_numbers("percentiles", f->percentile, f->n_percentile, "%");
+    printf("  inputs used: %s\n", f->inputs_used ? f->inputs_used : "not said");
+    if (f->inputs_missing && f->inputs_missing[0])
+        printf("  inputs missing: %s\n", f->inputs_missing);
+}
+
+/* The cell that a place lies in. */
+static enum sq_status find_cell(const struct sq_grid *g, const double lonlat[2], int *ret_row, int *ret_col,
+                                struct sq_err *e)
+{
+    struct sq_crs_map *map = NULL;
+    double x = lonlat[0], y = lonlat[1];
+    enum sq_status s = sq_crs_map_create(SQ_CRS_LONLAT, g->crs, &map, e);
+    if (s)
+        return s;
+    sq_crs_forward(map, 1, &x, &y);
+    sq_crs_map_destroy(&map);
+    if (sq_grid_geographic(g)) /* the same meridian, where the grid has it */
+        x -= 360 * floor((x - (g->x0 - g->dx / 2)) / 360);
+    double col = floor((x - g->x0) / g->dx + 0.5), row = floor((g->y0 - y) / g->dy + 0.5);
+    if (!(col >= 0 && col < g->nx && row >= 0 && row < g->ny))
+        return sq_fail(e, SQ_FAILED, "longitude %g, latitude %g lies outside the forecast", lonlat[0], lonlat[1]);
+    *ret_row = (int)row;
+    *ret_col = (int)col;
+    return SQ_OK;
+}
+
+static void print_head(const struct sq_forecast *f, const struct sq_settings *set)
+{
+    printf("%8s  %-20s", "lead/min", "valid");
+    for (int k = 0; k < set->n_map_thresholds; k++)
+        printf("  P>=%-4.3g", (double)set->map_thresholds_mmh[k]);
+    for (int k = 0; k < f->n_percentile; k++)
+        printf("  p%-5.3g", (double)f->percentile[k]);
+    printf("  mean\n");
+}
+
+static void print_lead(const struct sq_forecast *f, int i, const struct sq_lead *l, const struct sq_settings *set)
+{
+    const struct sq_distribution d = {f->n_threshold, f->threshold_mmh, SQ_TAIL_MMH};
+    char valid[32];
+    printf("%8.4g  %-20s", f->lead_s[i] / 60.0, sq_instant_iso(f->issue_time + f->lead_s[i], valid));
+    if (isnan(l->prob[0])) {
+        printf("  no forecast here\n");
+        return;
+    }
+    for (int k = 0; k < set->n_map_thresholds; k++)
+        printf("  %6.1f ", 100 * (double)sq_distribution_exceed(&d, l->prob, set->map_thresholds_mmh[k]));
+    for (int k = 0; k < f->n_percentile; k++)
+        printf("  %6.2f", (double)l->rate[k]);
+    printf("  %.2f\n", (double)l->mean[0]);
+}
+
+static enum sq_status print_point(struct sq_product_reader *r, const struct sq_forecast *f, const double lonlat[2],
+                                  const struct sq_settings *set, struct sq_err *e)
+{
+    float prob[SQ_THRESHOLD_MAX], rate[SQ_PERCENTILE_MAX], mean;
+    struct sq_lead cell = {prob, rate, &mean};
+    int row = 0, col = 0;
+    enum sq_status s = find_cell(&f->grid, lonlat, &row, &col, e);
+    if (!s)
+        print_head(f, set);
+    for (int i = 0; i < f->n_lead && !s; i++) {
+        s = sq_product_cell(r, i, row, col, &cell, e);
+        if (!s)
+            print_lead(f, i, &cell, set);
+    }
+    return s;
+}
+
+/* ---- which it is ----------------------------------------------------------------------------------------------------- */
+
+static void print_line(void *arg, const char *line)
+{
+    (void)arg;
+    printf("  %s\n", line);
+}
+
+static enum sq_status describe(char *path, const double *point, const struct sq_settings *set, struct sq_err *e)
+{
+    const struct sq_forecast *f;
+    struct sq_product_reader *r = NULL;
+    struct sq_weights *w = NULL;
+    struct sq_err ignored;
+    enum sq_status s = sq_product_open(path, &f, &r, e);
+    if (!s) {
+        print_title(path, f);
+        if (point)
+            s = print_point(r, f, point, set, e);
+        else
+            describe_forecast(f);
+        sq_product_close(&r);
+        return s;
+    }
+    if (s == SQ_ABSENT || point)
+        return s;
+    if (!sq_weights_read(path, &w, &ignored)) {
+        printf("%s: weights of a network\n", path);
+        sq_weights_describe(w, print_line, NULL);
+        sq_weights_destroy(&w);
+        return SQ_OK;
+    }
+    return describe_input(path, set, e);
+}
+
+int sq_tool_info(int argc, char **argv)
+{
+    struct sq_call call;
+    struct sq_err err = {0};
+    double point[2] = {NAN, NAN};
+    const struct sq_option table[] = {
+        {"point", 0, "LON,LAT", "what a forecast says of this place, in degrees east and north", sq_parse_point, point},
+        {"threshold", 0, "RATES", "mm/h, for the probabilities of --point; default 0.1,1,5", sq_parse_maps,
+         &call.settings},
+    };
+    enum sq_status s = sq_options_parse(&command, table, sizeof table / sizeof *table, argc, argv, &call, &err);
+    if (!s && call.done)
+        return 0;
+    for (int i = 0; !s && i < call.n_words; i++)
+        s = describe(call.words[i], isnan(point[0]) ? NULL : point, &call.settings, &err);
+    return sq_options_end(s, &err);
+}

@@ -1,0 +1,75 @@
+/* squall train: events to weights. */
+#include "options.h"
+#include "tools.h"
+#include "git.h"
+#include "ingest.h"
+#include "model.h"
+
+#include "core/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct sq_command command = {
+    "train", "INPUT...",
+    "Learns from radar archives and writes weights for squall forecast. Each INPUT, a file or a folder, is one\n"
+    "event: all its frames, in order, on its own grid. While it learns, WEIGHTS.ckpt holds what is needed to go\n"
+    "on with --resume, and WEIGHTS.log.csv the losses; an interrupt ends the run with both in place.\n",
+    "  squall train -c configs/recipes/radar.yaml archive/*.nc -o mine.nc --minutes 60\n"
+    "  squall forecast today/ -o out --weights mine.nc\n"};
+
+/* One path is one event. */
+static enum sq_status read_event(char *path, const struct sq_settings *settings, struct sq_cube *ret,
+                                 struct sq_err *e)
+{
+    const struct sq_cube_params p = {.at = INT64_MAX, .from = INT64_MIN};
+    const struct sq_read_params read = sq_options_read(settings);
+    struct sq_inputs *in = NULL;
+    enum sq_status s = sq_inputs_open(&path, 1, &read, &in, e);
+    if (!s)
+        s = sq_cube_build(in, &p, ret, e);
+    if (!s)
+        sq_log(SQ_LOG_INFO, "%s: %d frames of %d x %d cells, every %d s", path, ret->n, ret->grid.nx, ret->grid.ny,
+               ret->step_s);
+    sq_inputs_close(&in);
+    return s;
+}
+
+int sq_tool_train(int argc, char **argv)
+{
+    struct sq_train_params p = {.git = SQ_GIT};
+    struct sq_call call;
+    struct sq_err err = {0};
+    struct sq_cube *cube = NULL;
+    int n = 0;
+    const struct sq_option table[] = {
+        {"recipe", 'c', "RECIPE", "what to learn and how; see configs/recipes", sq_parse_text, &p.recipe},
+        {"output", 'o', "WEIGHTS", "the file to write", sq_parse_text, &p.out},
+        {"resume", 0, NULL, "go on where WEIGHTS.ckpt stopped", NULL, &p.resume},
+        {"minutes", 0, "M", "stop after so long; default: the steps of the recipe", sq_parse_number, &p.minutes},
+        {"threads", 'j', "N", "default: one a core", sq_parse_threads, &call.settings},
+    };
+    enum sq_status s = sq_options_parse(&command, table, sizeof table / sizeof *table, argc, argv, &call, &err);
+    if (!s && call.done)
+        return 0;
+    if (!s && (!p.recipe || !p.out))
+        s = sq_fail(&err, SQ_USAGE, "train: -%s is missing; see squall train --help", p.recipe ? "o WEIGHTS" : "c RECIPE");
+    if (!s)
+        s = sq_alloc((void **)&cube, (size_t)call.n_words, sizeof *cube, "events", &err);
+    const volatile int *stop = sq_options_stop();
+    for (; !s && n < call.n_words && !*stop; n++)
+        s = read_event(call.words[n], &call.settings, &cube[n], &err);
+    p.threads = call.settings.threads;
+    p.progress = isatty(STDERR_FILENO);
+    if (!s && *stop)
+        s = sq_fail(&err, SQ_FAILED, "interrupted while reading");
+    if (!s)
+        s = sq_train(&p, cube, n, stop, &err);
+    if (!s)
+        printf("%s\n", p.out);
+    while (n)
+        sq_cube_finish(&cube[--n]);
+    free(cube);
+    return sq_options_end(s, &err);
+}
