@@ -249,6 +249,18 @@ static void block_cell(const struct sq_nowcast *n, const struct carry_block *b, 
     sq_distribution_order(edges, p);
 }
 
+/* The class edge that a threshold is, or -1: then it is interpolated. */
+static void match_edges(const struct sq_nowcast *n, int ret_edge[SQ_THRESHOLD_MAX])
+{
+    const struct sq_net_shape *s = &n->weights->net.shape;
+    for (int k = 0; k < n->f->n_threshold; k++) {
+        ret_edge[k] = -1;
+        for (int i = 0; i < s->n_edge; i++)
+            if (fabsf(s->edge_mmh[i] - n->f->threshold_mmh[k]) < 1e-6f)
+                ret_edge[k] = i;
+    }
+}
+
 static void block_out(const struct sq_nowcast *n, const struct carry_block *b, struct sq_lead *ret)
 {
     const struct sq_forecast *f = n->f;
@@ -256,6 +268,8 @@ static void block_out(const struct sq_nowcast *n, const struct carry_block *b, s
     struct sq_distribution d = {s->n_edge, s->edge_mmh, SQ_TAIL_MMH};
     size_t cells = sq_grid_cells(&f->grid);
     float p[SQ_CLASS_MAX];
+    int edge[SQ_THRESHOLD_MAX];
+    match_edges(n, edge);
     for (int i = 0; i < b->h; i++)
         for (int j = 0; j < b->w; j++) {
             size_t at = (size_t)(b->row + i) * (size_t)f->grid.nx + (size_t)(b->col + j);
@@ -263,7 +277,9 @@ static void block_out(const struct sq_nowcast *n, const struct carry_block *b, s
                 block_cell(n, b, i, j, s->n_edge, p);
             bool none = b->source.h == 0 || isnan(p[0]);
             for (int k = 0; k < f->n_threshold; k++)
-                ret->prob[(size_t)k * cells + at] = none ? NAN : sq_distribution_exceed(&d, p, f->threshold_mmh[k]);
+                ret->prob[(size_t)k * cells + at] = none           ? NAN
+                                                    : edge[k] >= 0 ? p[edge[k]]
+                                                                   : sq_distribution_exceed(&d, p, f->threshold_mmh[k]);
         }
 }
 

@@ -403,6 +403,19 @@ enum sq_status sq_checkpoint_read(const char *path, const struct sq_weights *w, 
     return SQ_OK;
 }
 
+enum sq_status sq_weights_attach(const char *path, const char *scores, struct sq_err *e)
+{
+    struct sq_weights *w = NULL;
+    enum sq_status s = sq_weights_read(path, &w, e);
+    if (s)
+        return s;
+    free(w->scores);
+    w->scores = strdup(scores);
+    s = w->scores ? sq_weights_write(path, w, NULL, e) : sq_fail(e, SQ_FAILED, "out of memory for scores");
+    sq_weights_destroy(&w);
+    return s;
+}
+
 /* ---- fit and description ------------------------------------------------------------------------------------- */
 
 enum sq_status sq_weights_fit(const struct sq_weights *w, const struct sq_cube *c, int most_lead_s, struct sq_err *e)

@@ -60,7 +60,12 @@ static void written_is_read(void **state)
     assert_string_equal(back->name, "tiny");
     assert_string_equal(back->recipe, "name: tiny\n");
     assert_int_equal(strlen(back->sha256), 64);
-    assert_true(back->calibration == NULL && back->most_step_s == 900);
+    assert_true(back->calibration == NULL && back->most_step_s == 900 && back->scores == NULL);
+    sq_weights_destroy(&back);
+    REQUIRE_OK(sq_weights_attach(path, "CRPSb 0.9 of STEPS", &err));
+    REQUIRE_OK(sq_weights_read(path, &back, &err));
+    assert_string_equal(back->scores, "CRPSb 0.9 of STEPS");
+    assert_memory_equal(back->net.theta, w.net.theta, w.net.n_parameters * sizeof(float));
     sq_weights_destroy(&back);
     drop(&w);
 }
