@@ -1,6 +1,6 @@
 /* Impossible rates. Nothing is filled, and whatever is changed is counted and logged:
  * above the cap: set to the cap (OPERA has single cells beyond 1000 mm/h);
- * infinite: rejected;
+ * infinite, or no number although measured: rejected;
  * slightly negative (above -1): 0, as in products whose packing or advection leaves -0.6 (Bureau of
  * Meteorology, AROME differences);
  * -1 and below: missing, for it is a code that the file does not declare;
@@ -28,9 +28,9 @@ static struct counts check_rates(struct sq_field *f, float cap)
     size_t n = sq_grid_cells(&f->grid);
     for (size_t i = 0; i < n; i++) {
         float v = f->value[i];
-        if (!(v > cap || v < 0)) /* NaN passes too */
+        if (f->state[i] > SQ_STATE_UNDETECT || (v >= 0 && v <= cap))
             continue;
-        if (isinf(v)) {
+        if (!isfinite(v)) {
             f->value[i] = NAN;
             f->state[i] = SQ_STATE_REJECTED;
             c.rejected++;
@@ -78,7 +78,7 @@ enum sq_status sq_quality_apply(struct sq_field *f, const char *path, const stru
     if (c.negative)
         sq_log(SQ_LOG_INFO, "%s: %zu slightly negative rates set to 0", path, c.negative);
     if (c.rejected)
-        sq_log(SQ_LOG_WARN, "%s: %zu infinite rates rejected", path, c.rejected);
+        sq_log(SQ_LOG_WARN, "%s: %zu rates that are no numbers rejected", path, c.rejected);
     if (c.undeclared)
         sq_log(SQ_LOG_WARN, "%s: %zu rates of -1 mm/h and below taken as missing", path, c.undeclared);
     return p->range_km > 0 ? cut_disc(f, p->range_km * 1000, e) : SQ_OK;

@@ -31,6 +31,11 @@ enum sq_status sq_netcdf_open(const char *path, int *ret_nc, struct sq_err *e)
     *ret_nc = -1;
     if (!looks_netcdf(head, n))
         return SQ_OK;
+    if (head[0] == 'C') {
+        enum sq_status st = sq_netcdf_check_classic(path, e);
+        if (st)
+            return st;
+    }
     /* An absolute path is never taken for a URL. */
     char *full = path[0] == '/' ? strdup(path) : realpath(path, NULL);
     if (!full)

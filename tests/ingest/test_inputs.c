@@ -332,6 +332,21 @@ static void claims_of_hugeness_are_refused(void **state)
     }
 }
 
+/* Found by fuzzing: netCDF-C believes the counts of a classic header, and is busy until memory ends. */
+static void classic_headers_that_claim_too_much_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t dims[] = "CDF\1\0\0\0\0\0\0\0\12\x7f\xff\xff\xff\0\0\0\1x\0\0\0\0\0\0\4";
+    static const uint8_t wide[] = "CDF\5\0\0\0\0\0\0\0\0\0\0\0\12\0\0\0\0\x7f\xff\xff\xff";
+    static const uint8_t name[] = "CDF\2\0\0\0\0\0\0\0\12\0\0\0\1\xff\xff\xff\xf0x\0\0\0";
+    put("dims", dims, sizeof dims - 1);
+    check_refused(in_folder("dims"), SQ_FAILED);
+    put("wide", wide, sizeof wide - 1);
+    check_refused(in_folder("wide"), SQ_FAILED);
+    put("name", name, sizeof name - 1);
+    check_refused(in_folder("name"), SQ_FAILED);
+}
+
 static void the_range_disc_is_not_observed_outside(void **state)
 {
     (void)state;
@@ -369,6 +384,7 @@ int main(void)
         CASE(times_are_read_as_they_are_said),
         CASE(what_is_not_an_observation_is_refused),
         CASE(claims_of_hugeness_are_refused),
+        CASE(classic_headers_that_claim_too_much_are_refused),
         CASE(the_range_disc_is_not_observed_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,123 @@
+/* The header of a classic netCDF file (CDF-1, 2 and 5), walked before netCDF-C sees it: the library believes
+ * every count in it, and a file of 100 bytes that claims 2^31 dimensions keeps it busy until memory ends.
+ *
+ * Format: "NetCDF Classic Format Specification", Unidata; grammar in brackets below. */
+#include "source_netcdf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_MAX (4 << 20) /* bytes of header that are looked at */
+#define COUNT_MAX 8192        /* dimensions, attributes, variables: netCDF's own limit for most */
+
+struct cursor {
+    const uint8_t *at, *end;
+    int wide;   /* bytes of a count: 4, in CDF-5 8 */
+    int offset; /* bytes of a position: 4, in CDF-2 and 5 8 */
+    bool bad;   /* ran past the end, or met what cannot be */
+};
+
+static uint64_t take(struct cursor *c, int bytes)
+{
+    uint64_t v = 0;
+    if (c->bad || c->end - c->at < bytes) {
+        c->bad = true;
+        return 0;
+    }
+    for (int i = 0; i < bytes; i++)
+        v = v << 8 | *c->at++;
+    return v;
+}
+
+static void skip_padded(struct cursor *c, uint64_t bytes)
+{
+    uint64_t left = (uint64_t)(c->end - c->at), padded = (bytes + 3) / 4 * 4;
+    if (c->bad || bytes > left || padded > left)
+        c->bad = true;
+    else
+        c->at += padded;
+}
+
+/* [tag nelems], or [0 0] for an absent list */
+static uint64_t take_list(struct cursor *c, uint64_t tag)
+{
+    uint64_t is = take(c, 4), n = take(c, c->wide);
+    if (n > COUNT_MAX || (is != tag && (is || n)))
+        c->bad = true;
+    return c->bad ? 0 : n;
+}
+
+/* [name] = [nelems characters padded] */
+static void skip_name(struct cursor *c)
+{
+    uint64_t n = take(c, c->wide);
+    if (n < 1 || n > 256)
+        c->bad = true;
+    skip_padded(c, n);
+}
+
+/* [attr] = [name type nelems values padded] */
+static void skip_attributes(struct cursor *c)
+{
+    static const uint8_t size[12] = {0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8};
+    uint64_t n = take_list(c, 12);
+    for (uint64_t i = 0; i < n && !c->bad; i++) {
+        skip_name(c);
+        uint64_t type = take(c, 4), values = take(c, c->wide);
+        if (type < 1 || type > 11 || values > HEADER_MAX)
+            c->bad = true;
+        else
+            skip_padded(c, values * size[type]);
+    }
+}
+
+/* [var] = [name ndims dimids attributes type size begin] */
+static void skip_variables(struct cursor *c, uint64_t dims)
+{
+    uint64_t n = take_list(c, 11);
+    for (uint64_t i = 0; i < n && !c->bad; i++) {
+        skip_name(c);
+        uint64_t rank = take(c, c->wide);
+        for (uint64_t k = 0; k < rank && !c->bad; k++)
+            if (take(c, c->wide) >= dims)
+                c->bad = true;
+        skip_attributes(c);
+        (void)take(c, 4); /* type, size and position: looked at by the library */
+        (void)take(c, c->wide);
+        (void)take(c, c->offset);
+    }
+}
+
+static bool header_holds(const uint8_t *bytes, size_t n)
+{
+    struct cursor c = {.at = bytes + 4, .end = bytes + n, .wide = bytes[3] == 5 ? 8 : 4,
+                       .offset = bytes[3] == 1 ? 4 : 8};
+    (void)take(&c, c.wide); /* records */
+    uint64_t dims = take_list(&c, 10);
+    for (uint64_t i = 0; i < dims && !c.bad; i++) {
+        skip_name(&c);
+        (void)take(&c, c.wide);
+    }
+    skip_attributes(&c);
+    skip_variables(&c, dims);
+    return !c.bad;
+}
+
+enum sq_status sq_netcdf_check_classic(const char *path, struct sq_err *e)
+{
+    uint8_t *bytes = NULL;
+    FILE *f = fopen(path, "rbe");
+    if (!f)
+        return sq_fail(e, SQ_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
+    long size = fseek(f, 0, SEEK_END) ? 0 : ftell(f);
+    size_t n = size < 0 ? 0 : size < HEADER_MAX ? (size_t)size : HEADER_MAX;
+    enum sq_status st = sq_alloc((void **)&bytes, n, 1, "a header", e);
+    rewind(f);
+    if (!st && (n < 8 || fread(bytes, 1, n, f) != n || !header_holds(bytes, n)))
+        st = sq_fail(e, SQ_FAILED, "%s: the header of this netCDF file is cut or broken", path);
+    fclose(f);
+    free(bytes);
+    return st;
+}
