@@ -118,7 +118,7 @@ static void break_some(const char *pattern, int files, int flips)
     snprintf(where, sizeof where, "%s/%s", test_shared(), pattern);
     assert_int_equal(glob(where, 0, NULL, &g), 0);
     for (size_t i = 0; i < g.gl_pathc && (full() || (int)i < files); i++)
-        break_file(g.gl_pathv[i], 50, full() ? 10 * flips : flips);
+        break_file(g.gl_pathv[i], 50, full() ? 20 * flips : flips);
     globfree(&g);
 }
 
@@ -126,17 +126,17 @@ static void broken_mrms(void **state)
 {
     (void)state;
     NEED_SHARED();
-    break_some("formats/mrms/PrecipRate*", 1, 12);
-    break_some("formats/mrms/*Altitude*", 1, 12);
+    break_some("formats/mrms/PrecipRate*", 1, 6);
+    break_some("formats/mrms/*Altitude*", 1, 6);
 }
 
 static void broken_odim(void **state)
 {
     (void)state;
     NEED_SHARED();
-    break_some("formats/odim/T_PAAH21*", 1, 40);
-    break_some("formats/odim/T_PAAH22*", 1, 40);
-    break_some("formats/odim/T_PABV21*", 1, 20);
+    break_some("formats/odim/T_PAAH21*", 1, 20);
+    break_some("formats/odim/T_PAAH22*", 1, 20);
+    break_some("formats/odim/T_PABV21*", 1, 10);
 }
 
 static void broken_knmi(void **state)

@@ -149,7 +149,7 @@ static void mrms_rates_are_those_of_eccodes(void **state)
 {
     (void)state;
     NEED_SHARED();
-    for (int i = 0; i < 36; i += full() ? 1 : 17) {
+    for (int i = 0; i < 36; i += full() ? 1 : 35) {
         char name[128], text[32];
         snprintf(name, sizeof name, "formats/mrms/PrecipRate_00.00_20190610-%02d%02d00.grib2", i / 30, i * 2 % 60);
         struct sq_field f = read_one(name);
@@ -184,7 +184,7 @@ static void mrms_cells_stand_where_eccodes_has_them(void **state)
         skip();
     static const char name[] = "formats/mrms/PrecipRate_00.00_20190610-000000.grib2";
     struct sq_field f = read_one(name);
-    const int step = full() ? 100003 : 2500003; /* a prime: cells all over the rows */
+    const int step = full() ? 100003 : 8000009; /* a prime: cells all over the rows */
     for (size_t k = 1234567; k < sq_grid_cells(&f.grid); k += (size_t)step) {
         char command[9000];
         double want = NAN;
@@ -271,7 +271,7 @@ static void odim_layouts_are_those_of_h5dump(void **state)
 {
     (void)state;
     NEED_SHARED();
-    for (size_t k = 0; k < sizeof odim / sizeof *odim; k += full() || k == 0 ? 1 : 2) {
+    for (size_t k = 0; k < sizeof odim / sizeof *odim; k += full() ? 1 : k == 0 ? 4 : 2) {
         char name[128], text[32];
         snprintf(name, sizeof name, "formats/odim/%s", odim[k].file);
         struct sq_field f = read_one(name);
@@ -343,7 +343,7 @@ static void knmi_is_the_event_and_what_h5dump_prints(void **state)
             bad += isnan(e.value[i]) ? f.state[i] != SQ_STATE_NO_COVERAGE
                                      : !(fabsf(e.value[i] - f.value[i]) < 1e-5f); /* floats of hundredths */
         assert_int_equal(bad, 0);
-        if (have("h5dump") && (full() || k % 8 == 0)) {
+        if (have("h5dump") && (full() || k % 12 == 0)) {
             uint16_t *raw = h5dump(name, "/image1/image_data", n * sizeof *raw);
             for (size_t i = 0; i < n; i++)
                 bad += raw[i] == 65535 ? !isnan(f.value[i]) : !(fabs((double)f.value[i] - raw[i] * 0.12) < 1e-5);
