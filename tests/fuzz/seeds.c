@@ -1,7 +1,9 @@
-/* Writes the first inputs of the readers' fuzz targets, all of our own making, into CORPUS/grib, odim, knmi
- * and cf: seeds CORPUS. Run once, when a layout is added; the files are kept with the project. */
+/* Writes the first inputs of the readers' fuzz targets, all of our own making, into CORPUS/grib, odim, knmi,
+ * cf and weights: seeds CORPUS. Run once, when a layout is added; the files are kept with the project. */
 #include "ingest/small_grib.h"
 #include "ingest/small_hdf.h"
+
+#include "weights.h"
 
 #include <sys/stat.h>
 
@@ -24,6 +26,19 @@ static void put_grib(const char *file, struct small_grib g, bool gzip)
     REQUIRE(f && gzwrite(f, bytes, (unsigned)n) == (int)n && gzclose(f) == Z_OK);
 }
 
+static void put_weights(const char *file)
+{
+    struct sq_err err = {0};
+    const struct sq_net_shape shape = {.channels = 4, .stacks = 1, .n_dilation = 1, .dilation = {1}, .up = 1,
+                                       .hidden = 2, .n_node = 2, .node_s = {600, 3600}, .n_edge = 2,
+                                       .edge_mmh = {0.1f, 1}};
+    struct sq_weights w = {.name = "seed", .least_step_s = 240, .most_step_s = 900, .least_cell_m = 500,
+                           .most_cell_m = 4000};
+    REQUIRE_OK(sq_net_init(&w.net, &shape, &err));
+    REQUIRE_OK(sq_weights_write(name("weights", file), &w, NULL, &err));
+    sq_net_finish(&w.net);
+}
+
 int main(int argc, char **argv)
 {
     const double raw[12] = {-9999000, -8888000, 0, 1, 2.5}, packed[12] = {65535, 0, 1, 100}, scale = 0.01;
@@ -31,6 +46,7 @@ int main(int argc, char **argv)
     if (argc != 2)
         return 2;
     corpus = argv[1];
+    put_weights("tiny");
     put_grib("simple", (struct small_grib){0}, false);
     put_grib("png", (struct small_grib){.png = true}, false);
     put_grib("gzip", (struct small_grib){.png = true}, true);
