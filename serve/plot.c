@@ -267,9 +267,9 @@ static void draw_legend(struct sq_canvas *c, const struct sq_plot *p, int x, int
 {
     for (int i = 0; i < p->n; i++) {
         const struct look *look = look_of(i);
-        double at = 0, y = TOP + 10 + 22 * i;
+        double at = 0, y = TOP + 10.5 + 22 * i;
         dashed(c, x, y, x + SAMPLE, y, look->dash, &at);
-        mark(c, x + SAMPLE / 2 + 0.5, y + 0.5, look->marker);
+        mark(c, x + SAMPLE / 2 + 0.5, y, look->marker);
         sq_canvas_ink(c, look->rgb);
         sq_text_within(c, x + SAMPLE + 10, (int)y + 5, width, l, p->line[i].label ? p->line[i].label : "");
     }

@@ -38,11 +38,12 @@ void sq_product_close(struct sq_product_reader **r);
 
 struct sq_picture_params {
     int width_px;         /* of the map; [200, 4000], default 900 */
-    const char *palette;  /* NULL = default, safe for colour-blind readers */
+    const char *palette;  /* "squall" (NULL or ""), safe for colour-blind readers; "grey"; "radar" */
     bool coastline;       /* default true; missing GSHHG data is logged once and left out */
 };
 
-/* The painter keeps the coastline projected for one grid; use it for all maps of a forecast. */
+/* The painter keeps the coastline projected for one grid; use it for all maps of a forecast, which must outlive it.
+ * A pixel larger than a cell shows the mean over its area, and the picture says so. One thread. */
 struct sq_painter;
 enum sq_status sq_painter_create(const struct sq_forecast *f, const struct sq_picture_params *p,
                                  struct sq_painter **ret, struct sq_err *e) SQ_CHECK;
