@@ -1,68 +1,73 @@
-#include "nowcast.h"
+#include "advect.h"
 
 #include "blur.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* Spread of the neighbourhood: a Gaussian of this standard deviation per minute of lead, that of a disc whose
  * diameter grows by 1 km a minute (along each axis a disc has half its radius). 200 and 300 are as good on the
  * development events, 400 and 500 worse at every lead. */
 static const double spread_m_per_min = 250;
 
-struct planes {
-    int ny, nx;
-    float *seen, *share, *tmp; /* blurred coverage, blurred exceedance, scratch */
-    float *block;
-};
-
-static enum sq_status planes_init(struct planes *p, const struct sq_grid *g, struct sq_err *e)
+static float sigma_cells(const struct sq_cube *c, double lead_s)
 {
-    size_t cells = sq_grid_cells(g);
-    *p = (struct planes){.ny = g->ny, .nx = g->nx};
-    enum sq_status s = sq_alloc((void **)&p->block, 3 * cells + (size_t)g->nx, sizeof(float), "advection", e);
-    if (s)
-        return s;
-    p->seen = p->block;
-    p->share = p->seen + cells;
-    p->tmp = p->share + cells;
-    return SQ_OK;
+    return (float)(spread_m_per_min * lead_s / 60 / sqrt(c->cell_m[0] * c->cell_m[1]));
 }
 
-/* The share of observed cells around each that reach t; NaN where the cell itself was not observed. */
-static void share_above(const struct planes *p, const float *rate, float t, float sigma)
+/* The window and all that its neighbourhoods reach, inside the grid. */
+static struct sq_window widen(const struct sq_grid *g, const struct sq_window *win, int reach)
 {
-    size_t n = (size_t)p->ny * (size_t)p->nx;
-    for (size_t i = 0; i < n; i++)
-        p->share[i] = rate[i] >= t;
-    sq_blur(p->share, p->tmp, p->nx, p->ny, sigma);
-    for (size_t i = 0; i < n; i++)
-        p->share[i] = isnan(rate[i]) ? NAN : fminf(fmaxf(p->share[i] / p->seen[i], 0), 1);
+    int top = win->row > reach ? win->row - reach : 0, left = win->col > reach ? win->col - reach : 0;
+    int bottom = win->row + win->h + reach < g->ny ? win->row + win->h + reach : g->ny;
+    int right = win->col + win->w + reach < g->nx ? win->col + win->w + reach : g->nx;
+    return (struct sq_window){top, left, bottom - top, right - left};
 }
 
-enum sq_status sq_advect_lead(struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e)
+size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s)
 {
-    const struct sq_forecast *f = n->f;
-    const struct sq_grid *g = &n->cube->grid;
-    struct sq_window all = {0, 0, g->ny, g->nx};
-    size_t cells = sq_grid_cells(g);
-    double cell = sqrt(n->cube->cell_m[0] * n->cube->cell_m[1]);
-    float sigma = (float)(spread_m_per_min * lead_s / 60 / cell);
-    struct planes p;
-    enum sq_status s = planes_init(&p, g, e);
-    if (s)
-        return s;
-    for (size_t i = 0; i < cells; i++)
-        p.seen[i] = !isnan(n->composite[i]);
-    sq_blur(p.seen, p.tmp, g->nx, g->ny, sigma);
-    for (int k = 0; k < f->n_threshold; k++) {
-        share_above(&p, n->composite, f->threshold_mmh[k], sigma);
-        sq_carry(p.share, &n->scene.motion, n->back_x, n->back_y, &all, false, ret->prob + (size_t)k * cells);
+    int reach = sq_blur_reach(sigma_cells(c, lead_s));
+    return 4 * (size_t)(win->h + 2 * reach) * (size_t)(win->w + 2 * reach) + (size_t)(win->w + 2 * reach);
+}
+
+/* Rates of the window; returns the largest, -1 where nothing was observed. */
+static float gather(const float *map, const struct sq_grid *g, const struct sq_window *win, float *rate, float *seen)
+{
+    float most = -1;
+    for (int i = 0; i < win->h; i++)
+        for (int j = 0; j < win->w; j++) {
+            float r = map[(size_t)(win->row + i) * (size_t)g->nx + (size_t)(win->col + j)];
+            size_t k = (size_t)i * (size_t)win->w + (size_t)j;
+            seen[k] = !isnan(r);
+            rate[k] = isnan(r) ? -1 : r;
+            most = rate[k] > most ? rate[k] : most;
+        }
+    return most;
+}
+
+void sq_advect_share(const struct sq_cube *c, const float *composite, double lead_s, const struct sq_window *win,
+                     const float *edge, int n, float *ret, float *tmp)
+{
+    float sigma = sigma_cells(c, lead_s);
+    struct sq_window wide = widen(&c->grid, win, sq_blur_reach(sigma));
+    size_t cells = (size_t)wide.h * (size_t)wide.w, plane = (size_t)win->h * (size_t)win->w;
+    float *rate = tmp, *seen = rate + cells, *share = seen + cells, *scratch = share + cells;
+    float most = gather(composite, &c->grid, &wide, rate, seen);
+    if (most >= edge[0])
+        sq_blur(seen, scratch, wide.w, wide.h, sigma);
+    for (int k = 0; k < n; k++, ret += plane) {
+        if (most < edge[k]) {
+            memset(ret, 0, plane * sizeof *ret);
+            continue;
+        }
+        for (size_t i = 0; i < cells; i++)
+            share[i] = rate[i] >= edge[k];
+        sq_blur(share, scratch, wide.w, wide.h, sigma);
+        for (int i = 0; i < win->h; i++)
+            for (int j = 0; j < win->w; j++) {
+                size_t at = (size_t)(win->row - wide.row + i) * (size_t)wide.w + (size_t)(win->col - wide.col + j);
+                float p = seen[at] > 0 ? share[at] / seen[at] : 0;
+                ret[(size_t)i * (size_t)win->w + (size_t)j] = p < 0 ? 0 : p > 1 ? 1 : p; /* rounding of running sums */
+            }
     }
-    for (size_t i = 0; i < cells; i++)
-        for (int k = 1; k < f->n_threshold; k++) /* rounding may turn the order of equal shares */
-            if (ret->prob[(size_t)k * cells + i] > ret->prob[(size_t)(k - 1) * cells + i])
-                ret->prob[(size_t)k * cells + i] = ret->prob[(size_t)(k - 1) * cells + i];
-    free(p.block);
-    return SQ_OK;
 }

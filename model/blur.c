@@ -40,9 +40,19 @@ SQ_HOT static void box_columns(const float *a, float *out, float *sum, int w, in
     }
 }
 
+static int box_radius(float sigma)
+{
+    return (int)sqrtf(sigma * sigma + 0.25f); /* variance of 3 boxes of 2r + 1: r (r + 1) */
+}
+
+int sq_blur_reach(float sigma)
+{
+    return 3 * box_radius(sigma);
+}
+
 void sq_blur(float *a, float *tmp, int w, int h, float sigma)
 {
-    int r = (int)sqrtf(sigma * sigma + 0.25f); /* variance of 3 boxes of 2r + 1: r (r + 1) */
+    int r = box_radius(sigma);
     for (int k = 0; k < 3; k++) {
         box_rows(a, tmp, w, h, r);
         box_columns(tmp, a, tmp + (size_t)w * (size_t)h, w, h, r);

@@ -6,4 +6,7 @@
  * divide by a blurred weight where that matters. */
 void sq_blur(float *a, float *tmp, int w, int h, float sigma);
 
+/* How far a cell sees to each side. */
+int sq_blur_reach(float sigma);
+
 #endif

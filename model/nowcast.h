@@ -13,6 +13,8 @@ struct sq_nowcast {
     const struct sq_cube *cube;
     const struct sq_forecast *f;
     enum sq_method method;
+    int n_edge;            /* of the distribution in the moving frame */
+    const float *edge;     /* [n_edge] mm/h */
     struct sq_scene scene;
     float *composite;      /* (ny, nx) newest observation of every cell, moving frame */
     double traced_s;       /* of back_x, back_y */
@@ -21,9 +23,9 @@ struct sq_nowcast {
     struct sq_hidden *hidden;
 };
 
-/* Advection probabilities: the share of cells at or above a threshold in a neighbourhood that widens by
- * 1 km a minute, carried to the map (Lagrangian probability: U. Germann and I. Zawadzki 2004). */
-enum sq_status sq_advect_lead(struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e) SQ_CHECK;
+/* Probabilities of one lead (ret->prob) from the distribution in the moving frame, by the network, by advection or by
+ * a pool of both, carried along back_x, back_y to the map, block by block. NaN where nothing was observed. */
+enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e) SQ_CHECK;
 
 /* Percentiles and mean of one lead from its probabilities at f's thresholds (ret->prob); NaN passes on. */
 void sq_nowcast_summarise(const struct sq_forecast *f, struct sq_lead *ret);

@@ -265,26 +265,6 @@ static void exceed_row(const struct sq_hidden *h, int view, int row, int col, in
     }
 }
 
-/* Calibration fitted on events not trained on: logit p -> a + b logit p, blended between nodes. */
-static void calibrate(const struct sq_weights *w, double lead_s, float *p, size_t n)
-{
-    int a;
-    float u;
-    if (!w->calibration)
-        return;
-    sq_net_blend(&w->net.shape, lead_s, &a, &u);
-    const float *ca = w->calibration + 2 * (size_t)a * (size_t)w->net.shape.n_edge;
-    const float *cb = u > 0 ? ca + 2 * w->net.shape.n_edge : ca;
-    for (int k = 0; k < w->net.shape.n_edge; k++) {
-        float shift = (1 - u) * ca[2 * k] + u * cb[2 * k], slope = (1 - u) * ca[2 * k + 1] + u * cb[2 * k + 1];
-        for (size_t i = 0; i < n; i++) {
-            float q = p[(size_t)k * n + i];
-            if (q > 1e-6f && q < 1 - 1e-6f)
-                p[(size_t)k * n + i] = 1 / (1 + expf(-shift - slope * logf(q / (1 - q))));
-        }
-    }
-}
-
 void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, float *ret, float *tmp)
 {
     const struct sq_net *n = &h->w->net;
@@ -300,5 +280,4 @@ void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_
         for (size_t i = 0; i < all; i++)
             ret[i] = (v ? ret[i] : 0) + view[i] / (float)h->views;
     }
-    calibrate(h->w, lead_s, ret, stride);
 }

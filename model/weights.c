@@ -126,10 +126,7 @@ static void put_all(struct file *f, const struct sq_weights *w, const struct sq_
 {
     put_shape(f, w);
     put_tensors(f, &w->net);
-    if (w->calibration) {
-        size_t size[3] = {(size_t)w->net.shape.n_node, (size_t)w->net.shape.n_edge, 2};
-        put_array(f, "calibration", w->calibration, size, 3);
-    }
+    put_array(f, "advection_share", w->advection_share, &(size_t){(size_t)w->net.shape.n_node}, 1);
     if (c)
         put_checkpoint(f, c);
 }
@@ -276,14 +273,22 @@ static enum sq_status check_digest(int id, const char *path, const struct sq_net
     return same ? SQ_OK : sq_fail(e, SQ_FAILED, "%s: the parameters are not those that were written: fetch it again", path);
 }
 
-static enum sq_status get_calibration(int id, const char *path, struct sq_weights *w, struct sq_err *e)
+static enum sq_status get_share(int id, const char *path, struct sq_weights *w, struct sq_err *e)
 {
-    int var;
-    size_t size[3] = {(size_t)w->net.shape.n_node, (size_t)w->net.shape.n_edge, 2};
-    if (nc_inq_varid(id, "calibration", &var))
-        return SQ_OK;
-    enum sq_status s = sq_alloc((void **)&w->calibration, size[0] * size[1] * 2, sizeof(float), "calibration", e);
-    return s ? s : get_array(id, path, "calibration", size, 3, w->calibration, e);
+    size_t n = (size_t)w->net.shape.n_node;
+    enum sq_status s = get_array(id, path, "advection_share", &n, 1, w->advection_share, e);
+    for (size_t k = 0; k < n && !s; k++)
+        if (!(w->advection_share[k] >= 0 && w->advection_share[k] <= 1))
+            s = sq_fail(e, SQ_FAILED, "%s: advection_share holds %g, not in [0, 1]", path, (double)w->advection_share[k]);
+    return s;
+}
+
+float sq_weights_advection_share(const struct sq_weights *w, double lead_s)
+{
+    int a;
+    float u;
+    sq_net_blend(&w->net.shape, lead_s, &a, &u);
+    return (1 - u) * w->advection_share[a] + (u > 0 ? u * w->advection_share[a + 1] : 0);
 }
 
 static enum sq_status get_provenance(int id, const char *path, struct sq_weights *w, struct sq_err *e)
@@ -351,7 +356,7 @@ enum sq_status sq_weights_read(const char *path, struct sq_weights **ret, struct
     if (!s)
         s = check_digest(id, path, &w->net, e);
     if (!s)
-        s = get_calibration(id, path, w, e);
+        s = get_share(id, path, w, e);
     if (!s)
         s = get_provenance(id, path, w, e);
     nc_close(id);
@@ -373,7 +378,6 @@ void sq_weights_destroy(struct sq_weights **w)
     free((*w)->data);
     free((*w)->git);
     free((*w)->scores);
-    free((*w)->calibration);
     free(*w);
     *w = NULL;
 }
@@ -403,15 +407,26 @@ enum sq_status sq_checkpoint_read(const char *path, const struct sq_weights *w, 
     return SQ_OK;
 }
 
-enum sq_status sq_weights_attach(const char *path, const char *scores, struct sq_err *e)
+enum sq_status sq_weights_attach(const char *path, const char *scores, const double *share, int n_share,
+                                 struct sq_err *e)
 {
     struct sq_weights *w = NULL;
     enum sq_status s = sq_weights_read(path, &w, e);
     if (s)
         return s;
-    free(w->scores);
-    w->scores = strdup(scores);
-    s = w->scores ? sq_weights_write(path, w, NULL, e) : sq_fail(e, SQ_FAILED, "out of memory for scores");
+    if (n_share && n_share != w->net.shape.n_node)
+        s = sq_fail(e, SQ_USAGE, "%s: %d shares for %d lead nodes", path, n_share, w->net.shape.n_node);
+    for (int k = 0; k < n_share && !s; k++) {
+        w->advection_share[k] = (float)share[k];
+        if (!(share[k] >= 0 && share[k] <= 1))
+            s = sq_fail(e, SQ_USAGE, "%s: a share of %g is not in [0, 1]", path, share[k]);
+    }
+    if (scores && !s) {
+        free(w->scores);
+        w->scores = strdup(scores);
+    }
+    if (!s)
+        s = sq_weights_write(path, w, NULL, e);
     sq_weights_destroy(&w);
     return s;
 }

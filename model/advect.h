@@ -1,0 +1,15 @@
+/* Advection probabilities: the share of observed cells at or above a rate in a neighbourhood that widens by 1 km a
+ * minute (Lagrangian probability: U. Germann and I. Zawadzki 2004), in the moving frame. */
+#ifndef SQ_MODEL_ADVECT_H
+#define SQ_MODEL_ADVECT_H
+
+#include "carry.h"
+
+/* ret (n, win->h, win->w): the share at or above each edge (mm/h, ascending) at lead_s; the window lies inside the
+ * grid, `composite` (ny, nx) is the newest observation. tmp holds sq_advect_room() floats. A window changes nothing:
+ * it sees as far as its neighbourhoods reach. */
+void sq_advect_share(const struct sq_cube *c, const float *composite, double lead_s, const struct sq_window *win,
+                     const float *edge, int n, float *ret, float *tmp);
+size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s);
+
+#endif
