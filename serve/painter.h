@@ -10,7 +10,6 @@
 struct sq_painter {
     const struct sq_forecast *f;
     const struct sq_palette *palette;
-    bool coastline;
     struct sq_view view;
 };
 

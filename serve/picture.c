@@ -38,7 +38,6 @@ enum sq_status sq_painter_create(const struct sq_forecast *f, const struct sq_pi
         return status;
     made->f = f;
     made->palette = palette;
-    made->coastline = p->coastline;
     status = sq_view_init(&made->view, &f->grid, f->cell_m, p->width_px, p->coastline, e);
     if (status)
         sq_painter_destroy(&made);

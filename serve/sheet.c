@@ -113,7 +113,7 @@ enum sq_status sq_sheet_create(struct sq_painter *p, const float *observed_mmh, 
     }
     s->n_row = n_thresholds + (s->median >= 0);
     choose_leads(s, f->n_lead);
-    if ((status = sq_view_init(&s->view, &f->grid, f->cell_m, PANEL, p->coastline, e)))
+    if ((status = sq_view_init(&s->view, &f->grid, f->cell_m, PANEL, p->view.coast, e)))
         goto fail;
     int w = panel_x(s, s->n_column) - GAP + RIGHT, h = panel_y(s, s->n_row) - GAP, least = TOP + s->view.h + LEGENDS;
     if ((status = sq_canvas_init(&s->canvas, w, (h > least ? h : least) + BOTTOM, 0xffffff, e)))
@@ -139,12 +139,15 @@ void sq_sheet_put(struct sq_sheet *s, const struct sq_lead *l, int lead_index)
             continue;
         for (int r = 0; r < s->n_row; r++) {
             bool rate = r == 0 && s->median >= 0;
-            const float *values = rate ? l->rate + (size_t)s->median * cells
-                                       : l->prob + (size_t)s->threshold[r - (s->median >= 0)] * cells;
+            int t = rate ? 0 : s->threshold[r - (s->median >= 0)];
+            const float *values = rate ? l->rate + (size_t)s->median * cells : l->prob + (size_t)t * cells;
             int x = panel_x(s, k), y = panel_y(s, r);
             int most = sq_view_paint(&s->view, values, rate ? &p->rate : &p->probability, &s->canvas, x, y);
+            char dry[SQ_CAPTION_MAX] = "no rain expected";
+            if (!rate)
+                snprintf(dry, sizeof dry, "no rain \u2265 %.4g mm/h", (double)s->p->f->threshold_mmh[t]);
             if (most <= SQ_CLASS_DRY)
-                sq_map_note(&s->canvas, &s->view, x, y, most == SQ_CLASS_DRY ? "no rain expected" : "no forecast");
+                sq_map_note(&s->canvas, &s->view, x, y, most == SQ_CLASS_DRY ? dry : "no forecast");
         }
     }
 }

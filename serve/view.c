@@ -231,7 +231,8 @@ static enum sq_status draw_lines(struct sq_view *v, bool coastline, struct sq_er
         goto done;
     }
     draw_graticule(&s);
-    if (coastline && (draw_coast(&s, SQ_COASTLINE, &why) || draw_coast(&s, SQ_BORDER, &why)))
+    v->coast = coastline && !draw_coast(&s, SQ_COASTLINE, &why) && !draw_coast(&s, SQ_BORDER, &why);
+    if (coastline && !v->coast)
         sq_log(SQ_LOG_WARN, "%s", why.text);
     for (size_t i = 0; i < n; i++)
         v->ink[i] = (uint8_t)((s.mask.cover[i] * SQ_INK + 127) / 255);

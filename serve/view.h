@@ -23,6 +23,7 @@ struct sq_view {
     int w, h;
     struct sq_grid grid;
     double km_px;       /* ground length of a pixel at the middle, along x; NaN where unknown */
+    bool coast;         /* drawn; false also where its files are missing */
     uint8_t *ink;       /* (h, w), 0 to SQ_INK: how strongly lines cover a pixel */
     struct sq_span *col, *row; /* [w], [h]: the cells of a pixel */
     float *sum, *seen;  /* [nx]: sums down the rows of a pixel */
