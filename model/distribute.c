@@ -131,7 +131,7 @@ static void block_out(const struct sq_nowcast *n, const struct carry_block *b, s
 static void block_source(const struct sq_nowcast *n, struct carry_block *b, int lead_s)
 {
     size_t planes = (size_t)b->source.h * (size_t)b->source.w * (size_t)n->n_edge;
-    float share = n->hidden ? sq_weights_advection_share(n->weights, lead_s) : 1;
+    float share = n->hidden ? n->weights->advection_share : 1;
     float *advect = n->hidden ? b->p + planes : b->p, *tmp = b->p + 2 * planes;
     if (n->hidden)
         sq_hidden_exceed(n->hidden, lead_s, &b->source, b->p, tmp);

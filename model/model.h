@@ -21,10 +21,8 @@ void sq_weights_destroy(struct sq_weights **w);
 enum sq_status sq_weights_fit(const struct sq_weights *w, const struct sq_cube *c, int most_lead_s,
                               struct sq_err *e) SQ_CHECK;
 /* Puts what was learnt on held-out events into a weights file, which is replaced whole: their scores, a text (NULL
- * leaves them), and the share of advection probabilities in the forecast at each lead node, [0, 1] (n_share 0 leaves
- * it; see weights.h). */
-enum sq_status sq_weights_attach(const char *path, const char *scores, const double *share, int n_share,
-                                 struct sq_err *e) SQ_CHECK;
+ * leaves them), and the share of advection probabilities in the forecast, [0, 1] (below 0 leaves it; weights.h). */
+enum sq_status sq_weights_attach(const char *path, const char *scores, double share, struct sq_err *e) SQ_CHECK;
 /* Prints what the file says of itself: recipe, data, scores, tensors. */
 void sq_weights_describe(const struct sq_weights *w, void (*line)(void *, const char *), void *arg);
 

@@ -88,6 +88,7 @@ static void put_shape(struct file *f, const struct sq_weights *w)
     put_doubles(f, "class_edge_mmh", edge, s->n_edge);
     put_ints(f, "step_range_s", step, 2);
     put_doubles(f, "cell_range_m", cell, 2);
+    put_doubles(f, "advection_share", &(double){w->advection_share}, 1);
     put_text(f, "recipe", w->recipe);
     put_text(f, "data", w->data);
     put_text(f, "git", w->git);
@@ -126,7 +127,6 @@ static void put_all(struct file *f, const struct sq_weights *w, const struct sq_
 {
     put_shape(f, w);
     put_tensors(f, &w->net);
-    put_array(f, "advection_share", w->advection_share, &(size_t){(size_t)w->net.shape.n_node}, 1);
     if (c)
         put_checkpoint(f, c);
 }
@@ -273,24 +273,6 @@ static enum sq_status check_digest(int id, const char *path, const struct sq_net
     return same ? SQ_OK : sq_fail(e, SQ_FAILED, "%s: the parameters are not those that were written: fetch it again", path);
 }
 
-static enum sq_status get_share(int id, const char *path, struct sq_weights *w, struct sq_err *e)
-{
-    size_t n = (size_t)w->net.shape.n_node;
-    enum sq_status s = get_array(id, path, "advection_share", &n, 1, w->advection_share, e);
-    for (size_t k = 0; k < n && !s; k++)
-        if (!(w->advection_share[k] >= 0 && w->advection_share[k] <= 1))
-            s = sq_fail(e, SQ_FAILED, "%s: advection_share holds %g, not in [0, 1]", path, (double)w->advection_share[k]);
-    return s;
-}
-
-float sq_weights_advection_share(const struct sq_weights *w, double lead_s)
-{
-    int a;
-    float u;
-    sq_net_blend(&w->net.shape, lead_s, &a, &u);
-    return (1 - u) * w->advection_share[a] + (u > 0 ? u * w->advection_share[a + 1] : 0);
-}
-
 static enum sq_status get_provenance(int id, const char *path, struct sq_weights *w, struct sq_err *e)
 {
     double cell[2];
@@ -304,6 +286,10 @@ static enum sq_status get_provenance(int id, const char *path, struct sq_weights
     w->scores = get_text(id, "scores");
     if (get_ints(id, "step_range_s", step, 2) != 2 || get_numbers(id, "cell_range_m", cell, 2) != 2)
         return sq_fail(e, SQ_FAILED, "%s: does not say which steps and cell sizes it was made for", path);
+    double share;
+    if (get_numbers(id, "advection_share", &share, 1) != 1 || !(share >= 0 && share <= 1))
+        return sq_fail(e, SQ_FAILED, "%s: advection_share is missing or not in [0, 1]", path);
+    w->advection_share = (float)share;
     w->least_step_s = step[0], w->most_step_s = step[1];
     w->least_cell_m = cell[0], w->most_cell_m = cell[1];
     return SQ_OK;
@@ -356,8 +342,6 @@ enum sq_status sq_weights_read(const char *path, struct sq_weights **ret, struct
     if (!s)
         s = check_digest(id, path, &w->net, e);
     if (!s)
-        s = get_share(id, path, w, e);
-    if (!s)
         s = get_provenance(id, path, w, e);
     nc_close(id);
     if (!s)
@@ -407,26 +391,21 @@ enum sq_status sq_checkpoint_read(const char *path, const struct sq_weights *w, 
     return SQ_OK;
 }
 
-enum sq_status sq_weights_attach(const char *path, const char *scores, const double *share, int n_share,
-                                 struct sq_err *e)
+enum sq_status sq_weights_attach(const char *path, const char *scores, double share, struct sq_err *e)
 {
     struct sq_weights *w = NULL;
+    if (share > 1)
+        return sq_fail(e, SQ_USAGE, "a share of %g is not in [0, 1]", share);
     enum sq_status s = sq_weights_read(path, &w, e);
     if (s)
         return s;
-    if (n_share && n_share != w->net.shape.n_node)
-        s = sq_fail(e, SQ_USAGE, "%s: %d shares for %d lead nodes", path, n_share, w->net.shape.n_node);
-    for (int k = 0; k < n_share && !s; k++) {
-        w->advection_share[k] = (float)share[k];
-        if (!(share[k] >= 0 && share[k] <= 1))
-            s = sq_fail(e, SQ_USAGE, "%s: a share of %g is not in [0, 1]", path, share[k]);
-    }
-    if (scores && !s) {
+    if (share >= 0)
+        w->advection_share = (float)share;
+    if (scores) {
         free(w->scores);
         w->scores = strdup(scores);
     }
-    if (!s)
-        s = sq_weights_write(path, w, NULL, e);
+    s = sq_weights_write(path, w, NULL, e);
     sq_weights_destroy(&w);
     return s;
 }
@@ -461,6 +440,9 @@ void sq_weights_describe(const struct sq_weights *w, void (*line)(void *, const 
     line(arg, text);
     snprintf(text, sizeof text, "for frames %d to %d s apart and cells of %.0f to %.0f m", w->least_step_s, w->most_step_s,
              w->least_cell_m, w->most_cell_m);
+    line(arg, text);
+    snprintf(text, sizeof text, "forecasts are %.0f %% network, %.0f %% advection", 100 - 100 * (double)w->advection_share,
+             100 * (double)w->advection_share);
     line(arg, text);
     const char *part[] = {w->data, w->scores, w->recipe};
     for (int k = 0; k < 3; k++)

@@ -17,7 +17,7 @@ struct sq_weights {
     int least_step_s, most_step_s; /* between frames */
     double least_cell_m, most_cell_m;
     char *recipe, *data, *git, *scores; /* texts; heap, may be NULL */
-    float advection_share[SQ_NODE_MAX]; /* of advection probabilities in the forecast, at each lead node, [0, 1] */
+    float advection_share; /* of advection probabilities in the forecast, [0, 1]; see below */
 };
 
 struct sq_checkpoint {
@@ -26,9 +26,8 @@ struct sq_checkpoint {
     float *theta; /* the raw, not the averaged parameters (n_parameters) */
 };
 
-/* How much of the forecast is advection probabilities: the linear pool of both is better than either on radars that
- * the network has not learnt from (M. Stone 1961). Fitted on held-out events; 0 as trained. */
-float sq_weights_advection_share(const struct sq_weights *w, double lead_s);
+/* A forecast is the linear pool (M. Stone 1961) of the network's and of advection probabilities: on radars that the
+ * network has not learnt from the pool is better than either. Its share is chosen on held-out events; 0 as trained. */
 
 /* Whole or not at all. `c` may be NULL. */
 enum sq_status sq_weights_write(const char *path, const struct sq_weights *w, const struct sq_checkpoint *c,

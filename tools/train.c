@@ -5,6 +5,7 @@
 #include "ingest.h"
 #include "model.h"
 
+#include "core/config.h"
 #include "core/log.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@ static const struct sq_command command = {
     "train", "INPUT...",
     "Learns from radar archives and writes weights for squall forecast. Each INPUT, a file or a folder, is one\n"
     "event: all its frames, in order, on its own grid. While it learns, WEIGHTS.ckpt holds what is needed to go\n"
-    "on with --resume, and WEIGHTS.log.csv the losses; an interrupt ends the run with both in place.\n",
+    "on with --resume, and WEIGHTS.log.csv the losses; an interrupt ends the run with both in place.\n"
+    "With --scores or --share, INPUT is weights that are there, and what held-out events taught is put into them.\n",
     "  squall train -c configs/recipes/radar.yaml archive/*.nc -o mine.nc --minutes 60\n"
     "  squall forecast today/ -o out --weights mine.nc\n"};
 
@@ -36,8 +38,22 @@ static enum sq_status read_event(char *path, const struct sq_settings *settings,
     return s;
 }
 
+/* Weights that are there learn of their scores, and how much advection to trust beside them. */
+static enum sq_status attach(const char *path, const char *scores, double share, struct sq_err *e)
+{
+    char *text = NULL;
+    size_t size;
+    enum sq_status s = scores ? sq_config_load(scores, &text, &size, e) : SQ_OK;
+    if (!s)
+        s = sq_weights_attach(path, text, share, e);
+    free(text);
+    return s;
+}
+
 int sq_tool_train(int argc, char **argv)
 {
+    const char *scores = NULL;
+    double share = -1;
     struct sq_train_params p = {.git = SQ_GIT};
     struct sq_call call;
     struct sq_err err = {0};
@@ -47,12 +63,16 @@ int sq_tool_train(int argc, char **argv)
         {"recipe", 'c', "RECIPE", "what to learn and how; see configs/recipes", sq_parse_text, &p.recipe},
         {"output", 'o', "WEIGHTS", "the file to write", sq_parse_text, &p.out},
         {"resume", 0, NULL, "go on where WEIGHTS.ckpt stopped", NULL, &p.resume},
+        {"scores", 0, "FILE", "a text, the scores of held-out events, to keep in WEIGHTS", sq_parse_text, &scores},
+        {"share", 0, "S", "of advection probabilities in the forecast, 0 to 1", sq_parse_number, &share},
         {"minutes", 0, "M", "stop after so long; default: the steps of the recipe", sq_parse_number, &p.minutes},
         {"threads", 'j', "N", "default: one a core", sq_parse_threads, &call.settings},
     };
     enum sq_status s = sq_options_parse(&command, table, sizeof table / sizeof *table, argc, argv, &call, &err);
     if (!s && call.done)
         return 0;
+    if (!s && (scores || share >= 0))
+        return sq_options_end(attach(call.words[0], scores, share, &err), &err);
     if (!s && (!p.recipe || !p.out))
         s = sq_fail(&err, SQ_USAGE, "train: -%s is missing; see squall train --help", p.recipe ? "o WEIGHTS" : "c RECIPE");
     if (!s)

@@ -60,14 +60,13 @@ static void written_is_read(void **state)
     assert_string_equal(back->name, "tiny");
     assert_string_equal(back->recipe, "name: tiny\n");
     assert_int_equal(strlen(back->sha256), 64);
-    assert_true(back->advection_share[0] == 0 && back->most_step_s == 900 && back->scores == NULL);
+    assert_true(back->advection_share == 0 && back->most_step_s == 900 && back->scores == NULL);
     sq_weights_destroy(&back);
-    REQUIRE_STATUS(sq_weights_attach(path, NULL, (double[]){0.2, 1.5}, 2, &err), SQ_USAGE);
-    REQUIRE_STATUS(sq_weights_attach(path, NULL, (double[]){0.2}, 1, &err), SQ_USAGE);
-    REQUIRE_OK(sq_weights_attach(path, "CRPSb 0.9 of STEPS", (double[]){0.2, 0.4}, 2, &err));
+    REQUIRE_STATUS(sq_weights_attach(path, NULL, 1.5, &err), SQ_USAGE);
+    REQUIRE_OK(sq_weights_attach(path, "CRPSb 0.9 of STEPS", 0.25, &err));
     REQUIRE_OK(sq_weights_read(path, &back, &err));
     assert_string_equal(back->scores, "CRPSb 0.9 of STEPS");
-    REQUIRE_NEAR(sq_weights_advection_share(back, 2100), 0.3, 1e-6);
+    assert_true(back->advection_share == 0.25f);
     assert_memory_equal(back->net.theta, w.net.theta, w.net.n_parameters * sizeof(float));
     sq_weights_destroy(&back);
     drop(&w);
