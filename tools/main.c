@@ -9,6 +9,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } tool[] = {
     {"forecast", "radar files to one probabilistic forecast: netCDF and pictures", sq_tool_forecast},
+    {"verify", "forecasts against what then happened", sq_tool_verify},
     {"train", "learn, or fine-tune on your own archive", sq_tool_train},
     {"ingest", "decode and align files into a cube", sq_tool_ingest},
     {"synth", "simulated weather, to try squall without data", sq_tool_synth},

@@ -235,8 +235,8 @@ static enum sq_status plot_reliability(const struct sq_verify_report *r, int lea
         c.n += n > 0;
     }
     lead_name(lead_s, lead);
-    snprintf(title, sizeof title, "Reliability, rate >= %.3g mm/h, lead %s%s", (double)t, lead,
-             lead_s == POOLED ? "" : " min");
+    snprintf(title, sizeof title, "Reliability, rate >= %.3g mm/h, %s%s%s", (double)t,
+             lead_s == POOLED ? "" : "lead ", lead, lead_s == POOLED ? " leads" : " min");
     snprintf(name, sizeof name, "reliability_%.3gmmh%s%s%s", (double)t, lead_s == POOLED ? "" : "_",
              lead_s == POOLED ? "" : lead, lead_s == POOLED ? "" : "min");
     struct sq_plot p = {.title = title,

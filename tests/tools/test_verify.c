@@ -71,6 +71,17 @@ static int row_of(const struct table *t, const char *label, const char *lead)
     return -1;
 }
 
+/* The same of a table of ours, which has a row a threshold; -1: none. */
+static int row_of_threshold(const struct table *t, const char *label, const char *lead, const char *threshold)
+{
+    for (int i = 1; i < t->rows; i++) {
+        char **row = t->cell + i * t->columns;
+        if (!strcmp(row[0], label) && !strcmp(row[1], lead) && !strcmp(row[2], threshold))
+            return i;
+    }
+    return -1;
+}
+
 /* The scorer's name for a column of ours at a threshold; false for what it has not. */
 static bool theirs_for(const char *ours, const char *threshold, char ret[64])
 {
@@ -238,12 +249,49 @@ static void a_gap_is_counted(void **state)
     REQUIRE(strstr(s->out, "2 starts, 5 maps compared") && strstr(s->err, "1 of 6 maps have no observation"));
 }
 
+/* Synthesised, forecast, verified: what squall makes by itself. The baseline of verify is the forecast of the
+ * same method, but for the packing of the file. */
+static void the_whole_way(void **state)
+{
+    (void)state;
+    begin();
+    require_done(squall("synth", "-o", "storm.nc", "--frames", "16", "--start", "2016-07-11T21:00Z"));
+    const char *const at[] = {"2016-07-11T21:30Z", "2016-07-11T21:40Z"};
+    for (int i = 0; i < 2; i++)
+        require_done(squall("forecast", "storm.nc", "-o", "out", "--at", at[i], "--leads", "5,20",
+                            "--no-pictures", "--method", "advection"));
+    require_done(squall("verify", "mine=out/*.nc", "--truth", "storm.nc", "-o", "scores", "--leads", "5,20"));
+    struct table t = table_read("scores/scores.csv");
+    int bs = column_of(&t, "BS"), n = column_of(&t, "N"), compared = 0;
+    for (int i = 1; i < t.rows; i++) {
+        char **row = t.cell + i * t.columns;
+        int same = strcmp(row[0], "mine") ? -1 : row_of_threshold(&t, "advection", row[1], row[2]);
+        if (same < 0)
+            continue;
+        REQUIRE(number_at(&t, i, n) == number_at(&t, same, n) && number_at(&t, i, n) > 0);
+        REQUIRE_NEAR(number_at(&t, i, bs), number_at(&t, same, bs), 1e-3); /* probabilities are packed */
+        compared++;
+    }
+    assert_int_equal(compared, 3 * 6); /* two leads and all, thresholds */
+    table_free(&t);
+    REQUIRE(count_files("scores", "reliability_", ".png") == 3 * 6);
+    if (!scorer_path())
+        return;
+    run("%s --event storm.nc --forecast mine='out/*.nc' --thresholds 0.1,0.2,1,2,5,10 --csv theirs.csv > "
+        "/dev/null",
+        scorer_path());
+    require_done(squall("verify", "mine=out", "--truth", "storm.nc", "-o", "alone", "--no-baselines"));
+    REQUIRE(compare("alone/scores.csv", "theirs.csv") >=
+            3 * 6 * 12); /* heavy rain may leave some undefined */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_scorer),
         cmocka_unit_test(says_what_is_missing),
         cmocka_unit_test(a_gap_is_counted),
+        cmocka_unit_test(the_whole_way),
     };
     return cmocka_run_group_tests(tests, NULL, folder_remove);
 }
