@@ -6,26 +6,37 @@
 #include <stddef.h>
 #include <string.h>
 
+/* ROWS rows go side by side: the running sum of one alone waits for itself at every cell. */
+enum { ROWS = 8 };
+
 SQ_HOT static void box_rows(const float *a, float *out, int w, int h, int r)
 {
-    for (int i = 0; i < h; i++) {
-        const float *p = a + (size_t)i * (size_t)w;
-        float *q = out + (size_t)i * (size_t)w;
-        double sum = 0;
-        for (int j = 0; j < r && j < w; j++)
-            sum += p[j];
-        for (int j = 0; j < w; j++) {
+    float scale = 1 / (float)(2 * r + 1);
+    for (int i = 0; i < h; i += ROWS) {
+        int live = h - i < ROWS ? h - i : ROWS;
+        const float *p[ROWS];
+        float *q[ROWS], sum[ROWS] = {0};
+        for (int k = 0; k < ROWS; k++) {
+            p[k] = a + (size_t)(i + (k < live ? k : 0)) * (size_t)w;
+            q[k] = out + (size_t)(i + (k < live ? k : 0)) * (size_t)w;
+        }
+        for (int j = -r; j < w; j++) {
             if (j + r < w)
-                sum += p[j + r];
+                for (int k = 0; k < ROWS; k++)
+                    sum[k] += p[k][j + r];
             if (j - r - 1 >= 0)
-                sum -= p[j - r - 1];
-            q[j] = (float)sum / (float)(2 * r + 1);
+                for (int k = 0; k < ROWS; k++)
+                    sum[k] -= p[k][j - r - 1];
+            if (j >= 0)
+                for (int k = 0; k < ROWS; k++)
+                    q[k][j] = sum[k] * scale;
         }
     }
 }
 
 SQ_HOT static void box_columns(const float *a, float *out, float *sum, int w, int h, int r)
 {
+    float scale = 1 / (float)(2 * r + 1);
     memset(sum, 0, (size_t)w * sizeof *sum);
     for (int i = -r; i < h; i++) {
         if (i + r < h)
@@ -36,7 +47,7 @@ SQ_HOT static void box_columns(const float *a, float *out, float *sum, int w, in
                 sum[j] -= a[(size_t)(i - r - 1) * (size_t)w + (size_t)j];
         if (i >= 0)
             for (int j = 0; j < w; j++)
-                out[(size_t)i * (size_t)w + (size_t)j] = sum[j] / (float)(2 * r + 1);
+                out[(size_t)i * (size_t)w + (size_t)j] = sum[j] * scale;
     }
 }
 
