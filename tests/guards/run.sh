@@ -4,6 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"
+: "${LIBS:?}"
 n=0
 bad=0
 
@@ -41,10 +42,17 @@ lonely() {
 }
 result "every header compiles alone" "$(lonely)"
 
-# Names starting with two underscores are the compiler's own (sanitizers).
-result "global symbols start with sq_" "$(for lib in $LIBS; do
-    nm -g --defined-only "$lib" 2>/dev/null | awk -v lib="$lib" 'NF == 3 && $3 !~ /^(sq_|__)/ { print lib ": " $3 }'
-done)"
+# Names starting with two underscores or a point are the compiler's own (sanitizers, OpenMP).
+strangers() {
+    local lib
+    for lib in $LIBS; do
+        nm -g --defined-only "$lib" 2>/dev/null | awk -v lib="$lib" '
+            NF == 3 { n++ }
+            NF == 3 && $3 !~ /^(sq_|__|[.])/ { print lib ": " $3 }
+            END { if (!n) print lib ": nm shows no symbols" }' || true
+    done
+}
+result "global symbols start with sq_" "$(strangers)"
 
 tab=$(printf '\t')
 result "no tabs, no trailing blanks" "$(grep -nE "$tab|[ $tab]\$" "${text[@]}" || true)"
