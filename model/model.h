@@ -34,8 +34,9 @@ struct sq_nowcast_params {
 
 struct sq_nowcast; /* everything computed once for all leads: motion, features, trunk */
 
-/* `c`: the newest frame is the issue time; it outlives the nowcast. `f` gives leads, thresholds and
- * percentiles; method, model and model_sha256 are filled in. Caller destroys. */
+/* `c`: the newest frame is the issue time; it outlives the nowcast, but its frames may go when this has
+ * returned. `f` gives leads, thresholds and percentiles; method, model and model_sha256 are filled in. Caller
+ * destroys. */
 enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcast_params *p,
                                  struct sq_forecast *f, struct sq_nowcast **ret, struct sq_err *e) SQ_CHECK;
 /* Fills one lead (initialised by the caller for f). EXTRAPOLATION: prob 0 or 1, rate and mean the

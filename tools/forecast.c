@@ -101,7 +101,7 @@ static int count_frames(const struct sq_cube *c)
 {
     int n = 0;
     for (int i = 0; i < c->n; i++)
-        n += c->frame[i].rate_mmh != NULL;
+        n += c->frame[i].rate_mmh && c->frame[i].coverage > 0;
     return n;
 }
 
@@ -193,6 +193,19 @@ static enum sq_status create_nowcast(struct job *j, struct sq_err *e)
     if (!s && count_frames(&j->cube) < 2 && p.method != SQ_METHOD_PERSISTENCE)
         sq_log(SQ_LOG_WARN, "there is one frame only: the rain is taken to stand still");
     return s ? s : sq_nowcast_create(&j->cube, &p, &j->f, &j->nowcast, e);
+}
+
+/* A lead over a continent takes 2 GB: what is not needed any more goes first. The newest frame is drawn. */
+static void free_frames(struct sq_cube *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        free(c->frame[i].state);
+        c->frame[i].state = NULL;
+        if (i < c->n - 1) {
+            free(c->frame[i].rate_mmh);
+            c->frame[i].rate_mmh = NULL;
+        }
+    }
 }
 
 /* ---- outputs ----------------------------------------------------------------------------------------------------- */
@@ -359,6 +372,7 @@ static enum sq_status run(struct job *j, struct sq_err *e)
     sq_log(SQ_LOG_INFO, "%d of %d frames of %d x %d cells, method %s", count_frames(&j->cube), j->cube.n,
            j->f.grid.nx, j->f.grid.ny, j->f.method);
     sq_log(SQ_LOG_INFO, "reading %.2f s, motion and features %.2f s", t1 - t0, now_s() - t1);
+    free_frames(&j->cube);
     s = open_outputs(j, e);
     if (!s)
         s = run_leads(j, e);

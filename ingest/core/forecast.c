@@ -11,7 +11,7 @@
 const float sq_thresholds_mmh[SQ_THRESHOLDS] = {0.1f, 0.2f, 0.3f, 0.5f, 0.7f, 1,  1.5f, 2, 3,
                                                 4,    5,    7,    10,   15,   20, 30,   50};
 
-/* The ISO times of the cube's frames, or of its gaps, with blanks between. */
+/* The ISO times of the cube's frames, or of those that are missing or empty, with blanks between. */
 static enum sq_status list_times(const struct sq_cube *c, bool gaps, char **ret, struct sq_err *e)
 {
     char time[32], *text = NULL;
@@ -19,7 +19,7 @@ static enum sq_status list_times(const struct sq_cube *c, bool gaps, char **ret,
     if (s)
         return s;
     for (int i = 0, n = 0; i < c->n; i++)
-        if (gaps == !c->frame[i].rate_mmh)
+        if (gaps == !(c->frame[i].rate_mmh && c->frame[i].coverage > 0))
             n += sprintf(text + n, "%s%s", n ? " " : "", sq_instant_iso(c->frame[i].time, time));
     *ret = text;
     return SQ_OK;

@@ -62,15 +62,16 @@ static void a_forecast_says_what_it_was_made_from(void **state)
     float rate[6] = {0};
     uint8_t states[6] = {SQ_STATE_VALID,       SQ_STATE_UNDETECT, SQ_STATE_MISSING,
                          SQ_STATE_NO_COVERAGE, SQ_STATE_REJECTED, SQ_STATE_VALID};
-    struct sq_cube_frame frame[3] = {{.time = 1468274400 - 600, .rate_mmh = rate},
+    struct sq_cube_frame frame[4] = {{.time = 1468274400 - 900, .rate_mmh = rate}, /* no cell observed */
+                                     {.time = 1468274400 - 600, .rate_mmh = rate, .coverage = 1},
                                      {.time = 1468274400 - 300},
-                                     {.time = 1468274400, .rate_mmh = rate, .state = states}};
-    struct sq_cube c = {.grid = {3, 2, 0, 0, 1, 1, "+proj=laea"}, .cell_m = {1, 2}, .step_s = 300, .n = 3, .frame = frame};
+                                     {.time = 1468274400, .rate_mmh = rate, .coverage = 0.5, .state = states}};
+    struct sq_cube c = {.grid = {3, 2, 0, 0, 1, 1, "+proj=laea"}, .cell_m = {1, 2}, .step_s = 300, .n = 4, .frame = frame};
     struct sq_forecast f;
     REQUIRE_OK(sq_forecast_begin(&f, &c, &err));
     assert_int_equal(f.issue_time, 1468274400);
     assert_string_equal(f.inputs_used, "2016-07-11T21:50:00Z 2016-07-11T22:00:00Z");
-    assert_string_equal(f.inputs_missing, "2016-07-11T21:55:00Z");
+    assert_string_equal(f.inputs_missing, "2016-07-11T21:45:00Z 2016-07-11T21:55:00Z");
     REQUIRE(sq_grid_equal(&f.grid, &c.grid) && f.cell_m[1] == 2);
     assert_memory_equal(f.quality, "\2\2\1\0\3\2", 6);
     sq_forecast_finish(&f);
