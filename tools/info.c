@@ -173,10 +173,13 @@ static enum sq_status print_point(struct sq_product_reader *r, const struct sq_f
 
 /* ---- which it is ----------------------------------------------------------------------------------------------------- */
 
-static void print_line(void *arg, const char *line)
+static void print_lines(void *arg, const char *text)
 {
     (void)arg;
-    printf("  %s\n", line);
+    for (size_t n; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        printf("%s%.*s\n", n ? "  " : "", (int)n, text);
+    }
 }
 
 static enum sq_status describe(char *path, const double *point, const struct sq_settings *set, struct sq_err *e)
@@ -199,7 +202,7 @@ static enum sq_status describe(char *path, const double *point, const struct sq_
         return s;
     if (!sq_weights_read(path, &w, &ignored)) {
         printf("%s: weights of a network\n", path);
-        sq_weights_describe(w, print_line, NULL);
+        sq_weights_describe(w, print_lines, NULL);
         sq_weights_destroy(&w);
         return SQ_OK;
     }
