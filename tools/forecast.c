@@ -250,7 +250,7 @@ static void lead_name(int lead_s, char ret[16])
 /* "1.0", "0.1", "0.25" */
 static void rate_name(float mmh, char ret[16])
 {
-    snprintf(ret, 16, "%.4g", (double)mmh);
+    snprintf(ret, 16, "%.5g", (double)mmh);
     if (!strpbrk(ret, ".e"))
         strcat(ret, ".0");
 }

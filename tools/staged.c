@@ -31,6 +31,9 @@ enum sq_status sq_staged_begin(struct sq_staged *s, const char *dir, const char 
 
 enum sq_status sq_staged_path(struct sq_staged *s, const char *name, char ret_path[SQ_PATH_MAX], struct sq_err *e)
 {
+    for (int i = 0; i < s->n; i++)
+        if (!strcmp(s->name[i], name))
+            return join(s->folder, name, ret_path, e);
     char(*more)[128] = realloc(s->name, (size_t)(s->n + 1) * sizeof *more);
     if (!more)
         return sq_fail(e, SQ_FAILED, "out of memory for the names of files");

@@ -14,7 +14,7 @@ struct sq_staged {
 /* Makes "DIR/.squall_NAME.PID.tmp". The caller ends with commit, and with abandon in any case. */
 enum sq_status sq_staged_begin(struct sq_staged *s, const char *dir, const char *name, struct sq_err *e) SQ_CHECK;
 
-/* Where the file `name` is to be written. */
+/* Where the file `name` is to be written; a name may come again. */
 enum sq_status sq_staged_path(struct sq_staged *s, const char *name, char ret_path[SQ_PATH_MAX],
                               struct sq_err *e) SQ_CHECK;
 

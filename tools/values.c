@@ -132,15 +132,17 @@ enum sq_status sq_parse_leads(const char *text, void *settings, struct sq_err *e
 {
     struct sq_settings *s = settings;
     struct sq_list l;
+    int leads_s[SQ_LEAD_MAX] = {0};
     enum sq_status bad = sq_parse_list(text, &l, e);
     if (bad)
         return bad;
     for (int i = 0; i < l.n; i++) {
-        double lead_s = l.v[i] * 60;
-        if (lead_s > 86400 || fabs(lead_s - round(lead_s)) > 1e-6)
-            return sq_fail(e, SQ_USAGE, "%s: leads are minutes, at most a day, in whole seconds", text);
-        s->leads_s[i] = (int)lround(lead_s);
+        double lead_s = l.v[i] * 60, whole = round(lead_s);
+        if (whole < 60 || whole > 86400 || fabs(lead_s - whole) > 1e-6 || (i && whole <= leads_s[i - 1]))
+            return sq_fail(e, SQ_USAGE, "%s: leads are minutes from 1 to 1440, in whole seconds", text);
+        leads_s[i] = (int)whole;
     }
+    memcpy(s->leads_s, leads_s, sizeof leads_s);
     s->n_leads = l.n;
     return SQ_OK;
 }

@@ -56,7 +56,7 @@ static void a_storm_becomes_a_forecast(void **state)
     (void)state;
     const char *storm = in_folder("storm.nc"), *out = in_folder("deep/out");
     require_done(squall("synth", "-o", storm, "--frames", "8"));
-    const struct said *s = squall("forecast", storm, "-o", out, "--method", "advection", "--threshold", "0.1,2.5");
+    const struct said *s = squall("forecast", storm, "-o", out, "--method", "advection", "--threshold", "0.1,2.5,2.500001");
     require_done(s);
     REQUIRE(!s->err[0] && strstr(s->out, "/squall_20260601T1235Z.nc\n") && strstr(s->out, "_sheet.png\n"));
     assert_int_equal(count_files(out, "squall_20260601T1235Z_p0.1_", "min.png"), 12);

@@ -3,7 +3,7 @@
 
 #include "tools/options.h"
 
-static const char *const subcommand[] = {"forecast", "train", "ingest", "synth", "info"};
+static const char *const subcommand[] = {"forecast", "verify", "train", "ingest", "synth", "info"};
 enum { N = sizeof subcommand / sizeof *subcommand };
 
 static void help_has_an_example(void **state)
@@ -115,7 +115,8 @@ static void leads_are_minutes(void **state)
     assert_int_equal(s.n_leads, 2);
     assert_int_equal(s.leads_s[0], 450);
     assert_int_equal(s.leads_s[1], 900);
-    REQUIRE_STATUS(sq_parse_leads("0.001", &s, &err), SQ_USAGE);
+    REQUIRE_STATUS(sq_parse_leads("0.5", &s, &err), SQ_USAGE);
+    REQUIRE_STATUS(sq_parse_leads("5,5.00000000001", &s, &err), SQ_USAGE);
     REQUIRE_STATUS(sq_parse_leads("1441", &s, &err), SQ_USAGE);
 }
 
