@@ -1,4 +1,5 @@
 #include "product_names.h"
+#include "product_seal.h"
 #include "serve.h"
 
 #include "core/crs.h"
@@ -318,6 +319,9 @@ static enum sq_status open_file(struct sq_product_reader *r, struct sq_err *e)
         return sq_fail(e, errno == ENOENT ? SQ_ABSENT : SQ_FAILED, "%s: %s", r->path, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return sq_fail(e, SQ_FAILED, "%s: is not a file", r->path);
+    enum sq_status status = sq_product_unbroken(r->path, e);
+    if (status)
+        return status;
     if ((rc = nc_open(r->path, NC_NOWRITE, &r->nc))) {
         r->nc = -1;
         return sq_fail(e, SQ_FAILED, "%s: not a squall forecast, or truncated: %s", r->path, nc_strerror(rc));

@@ -1,6 +1,7 @@
 #include "product_chunks.h"
 #include "product_names.h"
 #include "product_pack.h"
+#include "product_seal.h"
 #include "serve.h"
 
 #include "core/crs.h"
@@ -263,6 +264,7 @@ static enum sq_status define(const struct sq_product_writer *w, const struct sq_
         status = sq_crs_to_cf(f->grid.crs, &cf, e);
     if (status)
         return status;
+    sq_publish_abandon(w->tmp); /* a link, or what a killed process with our number left */
     d.rc = nc_create(w->tmp, NC_NETCDF4 | NC_CLOBBER, &d.nc);
     bool open = !d.rc;
     dimension(&d, TIME, "time", f->n_lead);
@@ -423,6 +425,8 @@ enum sq_status sq_product_publish(struct sq_product_writer *w, struct sq_err *e)
         if (!w->put[i])
             return sq_fail(e, SQ_FAILED, "%s: not written: lead %d of %d was never put", w->path, i + 1, w->n_lead);
     enum sq_status status = sq_chunks_close(&w->chunks, e);
+    if (!status)
+        status = sq_product_seal(w->tmp, e);
     if (status)
         return status;
     w->begun = false;

@@ -1,10 +1,13 @@
 #include "publish.h"
 #include "log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +18,30 @@ static void folder_of(const char *path, char out[SQ_PATH_MAX])
     const char *slash = strrchr(path, '/');
     int n = slash ? (int)(slash - path) : 1;
     snprintf(out, SQ_PATH_MAX, "%.*s", n ? n : 1, slash ? path : ".");
+}
+
+/* The process that a temporary file of `name` belongs to, 0 where `entry` is none. */
+static pid_t owner_of(const char *entry, const char *name)
+{
+    size_t n = strlen(name);
+    char *end;
+    if (strncmp(entry, ".squall_", 8) || strncmp(entry + 8, name, n) || entry[8 + n] != '.')
+        return 0;
+    long pid = strtol(entry + 9 + n, &end, 10);
+    return pid > 0 && pid <= INT_MAX && !strcmp(end, ".tmp") ? (pid_t)pid : 0;
+}
+
+/* What processes that were killed left of `name`. */
+static void remove_leftovers(const char *folder, const char *name)
+{
+    DIR *d = opendir(folder);
+    for (struct dirent *f; d && (f = readdir(d));) {
+        pid_t pid = owner_of(f->d_name, name);
+        if (pid && kill(pid, 0) && errno == ESRCH)
+            unlinkat(dirfd(d), f->d_name, 0);
+    }
+    if (d)
+        closedir(d);
 }
 
 enum sq_status sq_publish_begin(const char *path, char ret_tmp[SQ_PATH_MAX], struct sq_err *e)
@@ -35,6 +62,7 @@ enum sq_status sq_publish_begin(const char *path, char ret_tmp[SQ_PATH_MAX], str
         return sq_fail(e, SQ_FAILED, "%s: cannot write %s there: %s", folder, name, strerror(errno));
     if (!stat(path, &st) && S_ISDIR(st.st_mode))
         return sq_fail(e, SQ_FAILED, "%s: is a folder, not a file to write", path);
+    remove_leftovers(folder, name);
     snprintf(tmp, sizeof tmp, "%.*s.squall_%s.%ld.tmp", (int)(name - path), path, name, (long)getpid());
     strcpy(ret_tmp, tmp);
     return SQ_OK;

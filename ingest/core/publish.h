@@ -6,7 +6,8 @@
 
 #define SQ_PATH_MAX 4096
 
-/* Makes the name of the temporary file beside `path`: "DIR/.squall_NAME.PID.tmp". */
+/* Makes the name of the temporary file beside `path`: "DIR/.squall_NAME.PID.tmp". Those that processes left
+ * which are no more are removed. */
 enum sq_status sq_publish_begin(const char *path, char ret_tmp[SQ_PATH_MAX], struct sq_err *e) SQ_CHECK;
 
 /* fsync tmp, rename it to path, fsync the folder. On failure tmp is removed and path is as it was. */

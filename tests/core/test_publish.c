@@ -101,7 +101,7 @@ static void failure_leaves_the_old_file(void **state)
     assert_int_equal(files(), 2);
 }
 
-static void a_killed_writer_leaves_the_old_file(void **state)
+static void a_killed_writer_leaves_the_old_file_and_nothing_for_long(void **state)
 {
     (void)state;
     struct sq_err err = {0};
@@ -118,8 +118,11 @@ static void a_killed_writer_leaves_the_old_file(void **state)
     REQUIRE(child > 0 && waitpid(child, &how, 0) == child && !how);
     require_content(in_folder("a.txt"), "old");
     assert_int_equal(files(), 2);
+    REQUIRE_OK(sq_publish_bytes(in_folder("b.txt"), "x", 1, &err)); /* another name's business */
+    assert_int_equal(files(), 3);
     REQUIRE_OK(sq_publish_bytes(in_folder("a.txt"), "new", 3, &err));
     require_content(in_folder("a.txt"), "new");
+    assert_int_equal(files(), 2); /* what it left is gone */
 }
 
 static void a_full_disk_is_said(void **state)
@@ -189,7 +192,7 @@ int main(void)
         TEST(a_file_appears_whole),
         TEST(the_temporary_file_is_hidden_and_beside),
         TEST(failure_leaves_the_old_file),
-        TEST(a_killed_writer_leaves_the_old_file),
+        TEST(a_killed_writer_leaves_the_old_file_and_nothing_for_long),
         TEST(a_full_disk_is_said),
         TEST(what_cannot_be_written_is_said_in_one_line),
         TEST(a_link_under_the_temporary_name_is_not_followed),
