@@ -244,6 +244,43 @@ static void sort_frames(struct sq_frames *list)
     list->n = n;
 }
 
+static bool same_product(const struct sq_frame_info *a, const struct sq_frame_info *b)
+{
+    return !strcmp(a->source, b->source) && !strcmp(a->product, b->product);
+}
+
+/* The frame whose product has the most frames, the newest of equals. */
+static const struct sq_frame_info *main_product(const struct sq_frames *list)
+{
+    int best = -1, most = 0;
+    for (int i = 0; i < list->n; i++) {
+        int n = 0;
+        for (int k = 0; k < list->n; k++)
+            n += same_product(&list->frame[k].info, &list->frame[i].info);
+        if (n >= most)
+            most = n, best = i;
+    }
+    return &list->frame[best].info;
+}
+
+/* A folder may hold several products: rates and, say, one reflectivity of another year. Those with fewer frames are
+ * passed over, unless their file was named. */
+static void keep_main_product(struct sq_inputs *in)
+{
+    struct sq_frames *list = &in->frames;
+    const struct sq_frame_info keep = *main_product(list);
+    int n = 0;
+    for (int i = 0; i < list->n; i++) {
+        const struct sq_frame_info *info = &list->frame[i].info;
+        if (same_product(info, &keep) || in->input[list->frame[i].input].named)
+            list->frame[n++] = list->frame[i];
+        else
+            sq_log(SQ_LOG_WARN, "%s: %s passed over beside %s, which has more frames: name the file to use it", info->path,
+                   info->product, keep.product);
+    }
+    list->n = n;
+}
+
 /* ---- public --------------------------------------------------------------------------------------------- */
 
 enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_read_params *p,
@@ -266,6 +303,7 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
         return st;
     }
     sort_frames(&in->frames);
+    keep_main_product(in);
     *ret = in;
     return SQ_OK;
 }

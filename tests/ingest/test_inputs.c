@@ -154,6 +154,25 @@ static struct sq_field read_small(struct small_cf c, int frame)
     return f;
 }
 
+/* Of 36 rain rates and one reflectivity in a folder the rates stay; a file that is named stays too. */
+static void a_folder_gives_one_product(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    struct sq_err err = {0};
+    struct sq_inputs *in = NULL;
+    char mrms[4200], named[4400];
+    snprintf(mrms, sizeof mrms, "%s/formats/mrms", test_shared());
+    snprintf(named, sizeof named, "%s/MRMS_ReflectivityAtLowestAltitude_00.50_20230406-120039.grib2.gz", mrms);
+    const char *both[] = {named, mrms};
+    REQUIRE_OK(open_paths(1, &both[1], &in, &err));
+    assert_int_equal(sq_inputs_count(in), 36);
+    sq_inputs_close(&in);
+    REQUIRE_OK(open_paths(2, both, &in, &err));
+    assert_int_equal(sq_inputs_count(in), 37);
+    sq_inputs_close(&in);
+}
+
 static void check_values(struct small_cf c, const float want[SMALL_NX * SMALL_NY])
 {
     struct sq_field f = read_small(c, 0);
