@@ -397,6 +397,7 @@ int main(void)
         CASE(broken_files_that_are_named_fail),
         CASE(a_folder_passes_over_what_is_not_radar),
         CASE(the_first_path_of_one_time_wins),
+        CASE(a_folder_gives_one_product),
         CASE(units_and_packing_become_rates),
         CASE(missing_dry_and_wet_stay_apart),
         CASE(grids_come_out_north_up_in_metres),
