@@ -108,7 +108,7 @@ SQ_HOT static unsigned round_prob(size_t n, const float *restrict from, float *r
     return seen | other;
 }
 
-/* To 11 significant bits, and to the nearest multiple of 2^-13. */
+/* To 11 significant bits; below 1/8, where these would be finer, to the nearest multiple of 2^-13. */
 SQ_HOT static unsigned round_rate(size_t n, const float *restrict from, float *restrict limit, uint32_t *restrict to)
 {
     unsigned seen = 0, other = 0;
@@ -116,8 +116,8 @@ SQ_HOT static unsigned round_rate(size_t n, const float *restrict from, float *r
         float v = from[i], old = limit[i], r;
         uint32_t bits = bits_of(v);
         bits = (bits + 0x0fff + (bits >> 13 & 1)) & ~0x1fffu;
-        memcpy(&r, &bits, 4);
-        r = r + 1536.0f - 1536.0f;
+        memcpy(&r, &bits, sizeof r);
+        r = v < 0.125f ? v + 1536.0f - 1536.0f : r;
         r = r > old ? r : old;
         limit[i] = isnan(v) ? old : r;
         to[i] = bits_of(isnan(v) ? SQ_PACK_FILL : r);

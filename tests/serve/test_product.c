@@ -1,5 +1,7 @@
 #include "small_forecast.h"
 
+#include "product_pack.h"
+
 #include "core/crs.h"
 
 #include <dirent.h>
@@ -65,9 +67,9 @@ static void require_same_leads(const struct sq_forecast *f, struct sq_product_re
     for (int k = f->n_lead - 1; k >= 0; k--) { /* in any order */
         small_lead(f, k, &want);
         REQUIRE_OK(sq_product_get(r, k, &got, &err));
-        require_near(n * (size_t)f->n_threshold, want.prob, got.prob, 0.0005f, 0);
-        require_near(n * (size_t)f->n_percentile, want.rate, got.rate, 0.0001f, 0.0005f);
-        require_near(n, want.mean, got.mean, 0.0001f, 0.0005f);
+        require_near(n * (size_t)f->n_threshold, want.prob, got.prob, SQ_PACK_PROB_ERROR, 0);
+        require_near(n * (size_t)f->n_percentile, want.rate, got.rate, SQ_PACK_RATE_ERROR_MMH, SQ_PACK_RATE_ERROR_RELATIVE);
+        require_near(n, want.mean, got.mean, SQ_PACK_RATE_ERROR_MMH, SQ_PACK_RATE_ERROR_RELATIVE);
     }
     sq_lead_finish(&want);
     sq_lead_finish(&got);
