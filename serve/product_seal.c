@@ -44,14 +44,16 @@ enum sq_status sq_product_seal(const char *path, struct sq_err *e)
 
 enum sq_status sq_product_unbroken(const char *path, struct sq_err *e)
 {
-    char seal[SEAL + 1] = "", want[SEAL + 1];
+    char head[8] = "", seal[SEAL + 1] = "", want[SEAL + 1];
     unsigned long sum = 0;
     enum sq_status status = SQ_OK;
     FILE *f = fopen(path, "rb");
     if (!f)
         return sq_fail(e, errno == ENOENT ? SQ_ABSENT : SQ_FAILED, "%s: %s", path, strerror(errno));
+    if (fread(head, 1, 8, f) != 8 || memcmp(head, "\x89HDF\r\n\x1a\n", 8))
+        status = sq_fail(e, SQ_FAILED, "%s: not a squall forecast: not a netCDF-4 file, or truncated", path);
     long end = fseek(f, -SEAL, SEEK_END) ? -1 : ftell(f);
-    if (end >= 0 && fread(seal, 1, SEAL, f) == SEAL && !strncmp(seal, SEAL_FORM, 8)) {
+    if (!status && end >= 0 && fread(seal, 1, SEAL, f) == SEAL && !strncmp(seal, SEAL_FORM, 8)) {
         if (!sum_until(f, end, &sum))
             status = sq_fail(e, SQ_FAILED, "%s: cannot be read: %s", path, strerror(errno));
         snprintf(want, sizeof want, SEAL_FORM, sum);

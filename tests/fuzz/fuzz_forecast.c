@@ -1,5 +1,4 @@
-/* The reader of forecast files. One of ours in HDF5 is sealed, so hardly a broken one gets past the seal; the
- * seed `classic` (nccopy -k classic) leads into the reader itself. */
+/* The reader of forecast files. A sealed file that was changed must be refused before HDF5 sees it. */
 #include "fuzz.h"
 
 #include "serve.h"

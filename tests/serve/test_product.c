@@ -140,7 +140,7 @@ static void the_projection_is_understood_by_cf_alone(void **state)
         const struct sq_forecast *back;
         struct sq_product_reader *r = NULL;
         struct sq_crs_map *a = NULL, *b = NULL;
-        int nc, var;
+        int nc, var = -1;
         double ax = f.grid.x0, ay = f.grid.y0, bx = ax, by = ay;
         REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
         REQUIRE(!nc_open(in_folder("f.nc"), NC_WRITE, &nc) && !nc_inq_varid(nc, "crs", &var));
@@ -310,7 +310,7 @@ static void a_killed_writer_leaves_the_old_forecast(void **state)
             _exit(1);
         kill(getpid(), SIGKILL);
     }
-    int how;
+    int how = -1;
     REQUIRE(child > 0 && waitpid(child, &how, 0) == child && WIFSIGNALED(how));
     assert_int_equal(files(), 2);
     char *now = slurp(in_folder("f.nc"), &n[1]);
@@ -348,7 +348,7 @@ static void a_full_disk_leaves_nothing(void **state)
         pid_t child = fork();
         if (!child)
             _exit(write_limited(&f, (rlim_t)(whole * part / 20)));
-        int how;
+        int how = -1;
         REQUIRE(child > 0 && waitpid(child, &how, 0) == child);
         if (how)
             fail_msg("disk full after %ld of %ld bytes: %d", whole * part / 20, whole, how);

@@ -46,6 +46,8 @@ static void what_is_no_forecast_is_refused_by_name(void **state)
     refuses(in_folder("empty.nc"), SQ_FAILED, "not a squall forecast");
     put_bytes(in_folder("text.nc"), "rain later", 10);
     refuses(in_folder("text.nc"), SQ_FAILED, "not a squall forecast");
+    REQUIRE(!nc_create(in_folder("classic.nc"), NC_CLOBBER, &nc) && !nc_close(nc));
+    refuses(in_folder("classic.nc"), SQ_FAILED, "not a netCDF-4 file");
     REQUIRE(!nc_create(in_folder("other.nc"), NC_NETCDF4, &nc) && !nc_close(nc));
     refuses(in_folder("other.nc"), SQ_FAILED, "has no variable " PROB);
 }
@@ -136,7 +138,7 @@ static void a_forecast_with_a_twist_is_refused(void **state)
     struct sq_err err = {0};
     struct sq_forecast f = small_forecast(&small_grids[0]);
     for (size_t i = 0; i < sizeof twists / sizeof *twists; i++) {
-        int nc, var;
+        int nc = -1, var = -1;
         REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
         REQUIRE(!nc_open(in_folder("f.nc"), NC_WRITE, &nc) && !nc_inq_varid(nc, twists[i].var, &var));
         if (twists[i].twist(nc, var) || nc_close(nc))
@@ -175,7 +177,7 @@ static void a_forecast_with_a_wrong_bit_is_refused(void **state)
         bytes[i] ^= (char)(1 << i % 8);
         put_bytes(in_folder("flip.nc"), bytes, n);
         if (i < n - 16)
-            refuses(in_folder("flip.nc"), SQ_FAILED, "damaged");
+            refuses(in_folder("flip.nc"), SQ_FAILED, i < 8 ? "not a netCDF-4 file" : "damaged");
         bytes[i] ^= (char)(1 << i % 8);
     }
     for (size_t i = n - 16; i < n; i++) { /* in the seal: either way, the forecast is whole */
@@ -200,7 +202,7 @@ static const char *python(void)
  * 1/2 everywhere the Brier score 1/4. */
 static void write_event(const char *path, const struct sq_forecast *f, const float *rain)
 {
-    int nc, dim[3], time, rate, x, y;
+    int nc = -1, dim[3], time = -1, rate = -1, x = -1, y = -1;
     size_t nx = (size_t)f->grid.nx, ny = (size_t)f->grid.ny;
     double at[64];
     REQUIRE(nx <= 64 && ny <= 64 && !nc_create(path, NC_NETCDF4, &nc));
