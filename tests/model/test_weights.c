@@ -90,6 +90,22 @@ static void what_does_not_fit_is_refused(void **state)
     drop(&w);
 }
 
+/* The weights that come along: they load, and say how they were made, from what, and how good they are. */
+static void weights_that_come_along_are_whole(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_weights *w = NULL;
+    struct sq_cube radar = {.cell_m = {1000, 1000}, .step_s = 300};
+    REQUIRE_OK(sq_weights_read(SQ_SOURCE_DIR "/configs/weights/squall-radar.nc", &w, &err));
+    REQUIRE_OK(sq_weights_fit(w, &radar, 3600, &err));
+    assert_true(w->recipe && strstr(w->recipe, "name: squall-radar"));
+    assert_true(w->data && strstr(w->data, "frames"));
+    assert_true(w->scores && strstr(w->scores, "CRPSb"));
+    assert_true(w->git && *w->git && w->advection_share > 0);
+    sq_weights_destroy(&w);
+}
+
 static size_t slurp(const char *name, unsigned char **ret)
 {
     FILE *f = fopen(name, "rb");
@@ -243,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_is_read),
+        cmocka_unit_test(weights_that_come_along_are_whole),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(broken_files_end_in_a_line),
         cmocka_unit_test(training_is_seeded_and_resumable),
