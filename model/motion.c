@@ -8,7 +8,7 @@
 
 enum { FRAMES = SQ_MOTION_FRAMES, LEVELS = 5, ROUNDS = 3, LEAST_SIDE = 8 };
 
-/* Tuned on extrapolation error of the development events (tests/bench/bench_motion). */
+/* Chosen by the error of extrapolation (squall verify) on the development events. */
 static const float window_sigma = 10;  /* of the Lucas-Kanade window, pixels of a level */
 static const float stiffness = 0.05f;  /* pull towards the wider window's answer, of the mean structure */
 static const double work_m = 2000;     /* pixel size of the finest level */
