@@ -1,5 +1,7 @@
 #include "source_netcdf.h"
 
+#include "core/classic.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -32,7 +34,7 @@ enum sq_status sq_netcdf_open(const char *path, int *ret_nc, struct sq_err *e)
     if (!looks_netcdf(head, n))
         return SQ_OK;
     if (head[0] == 'C') {
-        enum sq_status st = sq_netcdf_check_classic(path, e);
+        enum sq_status st = sq_classic_check(path, e);
         if (st)
             return st;
     }

@@ -10,9 +10,6 @@
 enum sq_status sq_netcdf_open(const char *path, int *ret_nc, struct sq_err *e) SQ_CHECK;
 void sq_netcdf_close(int nc);
 
-/* Whether the header of a classic file holds together; netCDF-C must not see it otherwise. */
-enum sq_status sq_netcdf_check_classic(const char *path, struct sq_err *e) SQ_CHECK;
-
 /* Group "a/b/c" below nc, or -1. */
 int sq_netcdf_group(int nc, const char *path);
 

@@ -2,6 +2,7 @@
 
 #include "model.h"
 
+#include "core/classic.h"
 #include "core/publish.h"
 #include "core/sha256.h"
 
@@ -295,7 +296,8 @@ static enum sq_status get_provenance(int id, const char *path, struct sq_weights
     return SQ_OK;
 }
 
-/* Only the classic format is let in: its parser stands up to broken files, that of HDF5 does not. */
+/* Only the classic format is let in: once its header is checked, its parser stands up to broken files, that of
+ * HDF5 does not. */
 static bool classic(const char *path)
 {
     char magic[4] = {0};
@@ -312,6 +314,9 @@ static enum sq_status open_weights(const char *path, int *ret_id, struct sq_err 
         return sq_fail(e, SQ_FAILED, "%s: %s", path, strerror(errno));
     if (!classic(path))
         return sq_fail(e, SQ_FAILED, "%s: not a weights file (netCDF, 64-bit offset)", path);
+    enum sq_status st = sq_classic_check(path, e);
+    if (st)
+        return st;
     int status = nc_open(path, NC_NOWRITE, ret_id);
     if (status)
         return sq_fail(e, SQ_FAILED, "%s: not a weights file: %s", path, nc_strerror(status));

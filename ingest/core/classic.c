@@ -1,10 +1,9 @@
-/* The header of a classic netCDF file (CDF-1, 2 and 5), walked before netCDF-C sees it: the library believes
- * every count in it, and a file of 100 bytes that claims 2^31 dimensions keeps it busy until memory ends.
- *
- * Format: "NetCDF Classic Format Specification", Unidata; grammar in brackets below. */
-#include "source_netcdf.h"
+/* Format: "NetCDF Classic Format Specification", Unidata; grammar in brackets below. */
+#include "classic.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +83,10 @@ static void skip_variables(struct cursor *c, uint64_t dims)
             if (take(c, c->wide) >= dims)
                 c->bad = true;
         skip_attributes(c);
-        (void)take(c, 4); /* type, size and position: looked at by the library */
-        (void)take(c, c->wide);
+        uint64_t type = take(c, 4);
+        if (type < 1 || type > 11)
+            c->bad = true;
+        (void)take(c, c->wide); /* size and position: looked at by the library */
         (void)take(c, c->offset);
     }
 }
@@ -105,7 +106,7 @@ static bool header_holds(const uint8_t *bytes, size_t n)
     return !c.bad;
 }
 
-enum sq_status sq_netcdf_check_classic(const char *path, struct sq_err *e)
+enum sq_status sq_classic_check(const char *path, struct sq_err *e)
 {
     uint8_t *bytes = NULL;
     FILE *f = fopen(path, "rbe");
