@@ -28,14 +28,16 @@ static enum sq_status read_issue(int nc, const char *path, int64_t *ret, struct 
     return SQ_OK;
 }
 
+#define CELL_MIN 1e-9 /* metres or degrees: less is a broken file */
+
 /* First and last value of a coordinate of n values. */
 static enum sq_status read_ends(int nc, const char *path, const char *name, size_t n, double ret[2],
                                 struct sq_err *e)
 {
     int var;
     if (n < 2 || !find_row(nc, name, &var) || nc_get_var1_double(nc, var, (size_t[]){0}, &ret[0]) ||
-        nc_get_var1_double(nc, var, (size_t[]){n - 1}, &ret[1]) || !(fabs(ret[1] - ret[0]) > 0) ||
-        !isfinite(ret[1] - ret[0]))
+        nc_get_var1_double(nc, var, (size_t[]){n - 1}, &ret[1]) || !isfinite(ret[1] - ret[0]) ||
+        fabs(ret[1] - ret[0]) / (double)(n - 1) < CELL_MIN)
         return sq_fail(e, SQ_FAILED, "%s: is no mask: it has no coordinate %s", path, name);
     return SQ_OK;
 }
