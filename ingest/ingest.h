@@ -9,17 +9,24 @@
 
 /* ---- what is there ---------------------------------------------------------------------------------- */
 
+enum sq_kind { SQ_KIND_RADAR, SQ_KIND_SATELLITE, SQ_KIND_MODEL };
+
 struct sq_frame_info {
-    int64_t time;        /* UTC s, from the contents */
+    enum sq_kind kind;
+    int64_t time;           /* UTC s, from the contents: what it is valid for */
+    int64_t reference_time; /* UTC s, the run of a model; 0: that of an observation, its time */
     int interval_s;      /* accumulation, 0 = instantaneous */
     struct sq_grid grid;
     const char *path;
     int index;           /* which frame inside the file */
     char source[32];     /* "mrms", "odim", "knmi", "cf" */
     char product[64];
+    char channel[24];    /* "" stands for "rain_rate" */
+    char units[16];      /* "" stands for "mm h-1" */
 };
 
 struct sq_read_params {
+    enum sq_kind kind;   /* frames of other kinds are not listed; default radar */
     double zr_a, zr_b;   /* Z = a R^b for dBZ; defaults 200, 1.6. A file's own zr_a, zr_b win */
     double rate_cap_mmh; /* (0, inf), default 300 */
     double dbz_cap;      /* dBZ, default 55, applied before Z-R */
@@ -27,12 +34,12 @@ struct sq_read_params {
 };
 #define SQ_READ_PARAMS_DEFAULT {.zr_a = 200, .zr_b = 1.6, .rate_cap_mmh = 300, .dbz_cap = 55}
 
-struct sq_inputs; /* frames found in the files, ascending in time */
+struct sq_inputs; /* frames found in the files, ascending in time, then by channel, the newest run first */
 
 /* `paths`: files, folders (one level, hidden files skipped) and globs. A file that is named and cannot be
  * read fails the call; a file met in a folder that squall does not know (or a broken one) is logged and
- * passed over. Several frames of one time: the first path wins, the rest is logged. Several products met in
- * folders: the one with the most frames stays, the others are logged and passed over; files named stay. No
+ * passed over. Several frames of one time, channel and run: the first path wins, the rest is logged. Several
+ * radar products met in folders: the one with the most frames stays, the others are logged and passed over; files named stay. No
  * frame: SQ_FAILED; nothing matches a path at all: SQ_ABSENT. Caller closes. */
 enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_read_params *p,
                               struct sq_inputs **ret, struct sq_err *e) SQ_CHECK;

@@ -78,6 +78,12 @@ enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info 
     struct frame *f = &list->frame[list->n];
     *f = (struct frame){.info = *info, .input = list->input, .order = list->n};
     f->info.path = list->path;
+    if (!f->info.reference_time)
+        f->info.reference_time = f->info.time;
+    if (!f->info.channel[0])
+        snprintf(f->info.channel, sizeof f->info.channel, "rain_rate");
+    if (!f->info.units[0])
+        snprintf(f->info.units, sizeof f->info.units, "mm h-1");
     snprintf(f->info.source, sizeof f->info.source, "%s", list->source);
     list->n++;
     return SQ_OK;
@@ -105,6 +111,25 @@ static enum sq_status open_file(struct sq_inputs *in, int i, struct sq_err *e)
     return st;
 }
 
+static const char *kind_name(enum sq_kind kind)
+{
+    return kind == SQ_KIND_RADAR ? "radar" : kind == SQ_KIND_SATELLITE ? "satellite" : "model";
+}
+
+/* Leaves the frames from n on that are of the kind asked for. */
+static enum sq_status keep_kind(struct sq_inputs *in, int n, struct sq_err *e)
+{
+    struct sq_frames *list = &in->frames;
+    int kept = n;
+    for (int i = n; i < list->n; i++)
+        if (list->frame[i].info.kind == in->params.kind)
+            list->frame[kept++] = list->frame[i];
+    list->n = kept;
+    if (kept == n)
+        return sq_fail(e, SQ_FAILED, "%s: holds no %s frame", list->path, kind_name(in->params.kind));
+    return SQ_OK;
+}
+
 /* Finds the reader of file i and lists its frames; on failure the list is as it was. */
 static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
 {
@@ -124,6 +149,8 @@ static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
     st = input->source->scan(&in->open, &in->frames, e);
     if (!st && in->frames.n == n)
         st = sq_fail(e, SQ_FAILED, "%s: holds no frame", input->path);
+    if (!st)
+        st = keep_kind(in, n, e);
     if (st)
         in->frames.n = n;
     return st;
@@ -217,15 +244,25 @@ static enum sq_status take_file(struct sq_inputs *in, int i, struct sq_err *e)
 
 /* ---- order ---------------------------------------------------------------------------------------------- */
 
+/* 0: one time, channel and run. */
+static int compare(const struct sq_frame_info *x, const struct sq_frame_info *y)
+{
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    int channel = strcmp(x->channel, y->channel);
+    if (channel)
+        return channel;
+    return x->reference_time > y->reference_time ? -1 : x->reference_time < y->reference_time;
+}
+
 static int by_time(const void *a, const void *b)
 {
     const struct frame *x = a, *y = b;
-    if (x->info.time != y->info.time)
-        return x->info.time < y->info.time ? -1 : 1;
-    return x->order < y->order ? -1 : x->order > y->order;
+    int order = compare(&x->info, &y->info);
+    return order ? order : x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Ascending in time, the first of equal times. */
+/* Ascending in time, the first of equal ones. */
 static void sort_frames(struct sq_frames *list)
 {
     int n = 0;
@@ -233,7 +270,7 @@ static void sort_frames(struct sq_frames *list)
         qsort(list->frame, (size_t)list->n, sizeof *list->frame, by_time);
     for (int i = 0; i < list->n; i++) {
         const struct sq_frame_info *last = n ? &list->frame[n - 1].info : NULL;
-        if (last && last->time == list->frame[i].info.time) {
+        if (last && !compare(last, &list->frame[i].info)) {
             char text[32];
             sq_log(SQ_LOG_WARN, "%s: left out, %s has a frame of %s already", list->frame[i].info.path,
                    last->path, sq_instant_iso(last->time, text));
@@ -303,7 +340,8 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
         return st;
     }
     sort_frames(&in->frames);
-    keep_main_product(in);
+    if (p->kind == SQ_KIND_RADAR)
+        keep_main_product(in);
     *ret = in;
     return SQ_OK;
 }
@@ -348,11 +386,14 @@ enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret,
     if (st)
         return st;
     field.time = f->info.time;
+    field.reference_time = f->info.reference_time;
     field.interval_s = f->info.interval_s;
+    memcpy(field.channel, f->info.channel, sizeof field.channel);
+    memcpy(field.units, f->info.units, sizeof field.units);
     memcpy(field.source, f->info.source, sizeof field.source);
     memcpy(field.product, f->info.product, sizeof field.product);
     st = in->input[f->input].source->read(&in->open, &f->info, &in->params, &field, e);
-    if (!st)
+    if (!st && f->info.kind == SQ_KIND_RADAR)
         st = sq_quality_apply(&field, f->info.path, &in->params, e);
     if (st) {
         sq_field_finish(&field);

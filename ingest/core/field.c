@@ -24,6 +24,7 @@ void sq_field_finish(struct sq_field *f)
 {
     free(f->value);
     free(f->state);
+    free(f->quality);
     *f = (struct sq_field){0};
 }
 

@@ -1,7 +1,7 @@
 /* A field: one variable at one instant on its native grid.
  *
  * NaN = not observed, 0 = observed and dry. `state` keeps why. A field owns its arrays:
- * sq_field_init fills them with NaN and SQ_STATE_NO_COVERAGE, sq_field_finish frees them and accepts a
+ * sq_field_init fills value and state with NaN and SQ_STATE_NO_COVERAGE and leaves quality NULL, sq_field_finish frees them and accepts a
  * zeroed or finished struct. */
 #ifndef SQ_CORE_FIELD_H
 #define SQ_CORE_FIELD_H
@@ -20,12 +20,16 @@ enum sq_state {
 
 struct sq_field {
     struct sq_grid grid;
-    int64_t time;      /* UTC s; an accumulation carries its end */
-    int interval_s;    /* 0: instantaneous; else the accumulation the rate was made from */
-    float *value;      /* (ny, nx), mm/h */
-    uint8_t *state;    /* (ny, nx), enum sq_state */
-    char source[32];   /* "mrms", "odim", "knmi", "cf" ... */
-    char product[64];  /* what the file calls it: "PrecipRate", "DBZH" ... */
+    int64_t time;           /* UTC s, what it is valid for; an accumulation carries its end */
+    int64_t reference_time; /* UTC s, the run of a model; equal to time for an observation */
+    int interval_s;         /* 0: instantaneous; else the accumulation the rate was made from */
+    float *value;           /* (ny, nx), in `units` */
+    uint8_t *state;         /* (ny, nx), enum sq_state */
+    float *quality;         /* (ny, nx), 0 worthless to 1 best; NULL: the source does not say */
+    char source[32];        /* "mrms", "odim", "knmi", "cf" ... */
+    char product[64];       /* what the file calls it: "PrecipRate", "DBZH" ... */
+    char channel[24];       /* what squall calls it: "rain_rate", "abi13", "wind_u_500" ... */
+    char units[16];         /* "mm h-1", "K", "1", "m s-1" ... */
 };
 
 enum sq_status sq_field_init(struct sq_field *f, const struct sq_grid *g, struct sq_err *e) SQ_CHECK;
