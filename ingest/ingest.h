@@ -38,7 +38,7 @@ struct sq_inputs; /* frames found in the files, ascending in time, then by chann
 
 /* `paths`: files, folders (one level, hidden files skipped) and globs. A file that is named and cannot be
  * read fails the call; a file met in a folder that squall does not know (or a broken one) is logged and
- * passed over. Several frames of one time, channel and run: the first path wins, the rest is logged. Several
+ * passed over, one with frames of other kinds only is passed over in silence. Several frames of one time, channel and run: the first path wins, the rest is logged. Several
  * radar products met in folders: the one with the most frames stays, the others are logged and passed over; files named stay. No
  * frame: SQ_FAILED; nothing matches a path at all: SQ_ABSENT. Caller closes. */
 enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_read_params *p,

@@ -116,8 +116,8 @@ static const char *kind_name(enum sq_kind kind)
     return kind == SQ_KIND_RADAR ? "radar" : kind == SQ_KIND_SATELLITE ? "satellite" : "model";
 }
 
-/* Leaves the frames from n on that are of the kind asked for. */
-static enum sq_status keep_kind(struct sq_inputs *in, int n, struct sq_err *e)
+/* Leaves the frames from n on that are of the kind asked for. A file met in a folder may have none. */
+static enum sq_status keep_kind(struct sq_inputs *in, int n, bool named, struct sq_err *e)
 {
     struct sq_frames *list = &in->frames;
     int kept = n;
@@ -125,7 +125,7 @@ static enum sq_status keep_kind(struct sq_inputs *in, int n, struct sq_err *e)
         if (list->frame[i].info.kind == in->params.kind)
             list->frame[kept++] = list->frame[i];
     list->n = kept;
-    if (kept == n)
+    if (kept == n && named)
         return sq_fail(e, SQ_FAILED, "%s: holds no %s frame", list->path, kind_name(in->params.kind));
     return SQ_OK;
 }
@@ -142,7 +142,7 @@ static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
         if (sources[k]->probe(&in->open))
             input->source = sources[k];
     if (!input->source)
-        return sq_fail(e, SQ_FAILED, "%s: no rain field of a kind that squall reads", input->path);
+        return sq_fail(e, SQ_FAILED, "%s: no field of a kind that squall reads", input->path);
     in->frames.input = i;
     in->frames.path = input->path;
     in->frames.source = input->source->name;
@@ -150,7 +150,7 @@ static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
     if (!st && in->frames.n == n)
         st = sq_fail(e, SQ_FAILED, "%s: holds no frame", input->path);
     if (!st)
-        st = keep_kind(in, n, e);
+        st = keep_kind(in, n, input->named, e);
     if (st)
         in->frames.n = n;
     return st;
@@ -334,7 +334,8 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
     for (int i = 0; i < in->n_input && !st; i++)
         st = take_file(in, i, e);
     if (!st && !in->frames.n)
-        st = sq_fail(e, SQ_FAILED, "%s: no file with a frame that squall reads", n_paths ? paths[0] : "input");
+        st = sq_fail(e, SQ_FAILED, "%s: no file with a %s frame that squall reads", n_paths ? paths[0] : "input",
+                     kind_name(p->kind));
     if (st) {
         sq_inputs_close(&in);
         return st;

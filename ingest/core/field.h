@@ -16,6 +16,7 @@ enum sq_state {
     SQ_STATE_MISSING = 2,     /* should have been there: NaN */
     SQ_STATE_NO_COVERAGE = 3, /* never looked: NaN */
     SQ_STATE_REJECTED = 4,    /* quality control: NaN */
+    SQ_STATE_DARK = 5,        /* reflected sunlight was asked for, and there was none: NaN */
 };
 
 struct sq_field {
@@ -30,6 +31,7 @@ struct sq_field {
     char product[64];       /* what the file calls it: "PrecipRate", "DBZH" ... */
     char channel[24];       /* what squall calls it: "rain_rate", "abi13", "wind_u_500" ... */
     char units[16];         /* "mm h-1", "K", "1", "m s-1" ... */
+    bool parallax_corrected; /* satellite: clouds stand over the ground below them; false: where they are seen */
 };
 
 enum sq_status sq_field_init(struct sq_field *f, const struct sq_grid *g, struct sq_err *e) SQ_CHECK;

@@ -28,7 +28,8 @@ static enum sq_status list_times(const struct sq_cube *c, bool gaps, char **ret,
 enum sq_status sq_forecast_begin(struct sq_forecast *ret, const struct sq_cube *c, struct sq_err *e)
 {
     static const uint8_t quality[] = {[SQ_STATE_VALID] = 2,       [SQ_STATE_UNDETECT] = 2, [SQ_STATE_MISSING] = 1,
-                                      [SQ_STATE_NO_COVERAGE] = 0, [SQ_STATE_REJECTED] = 3};
+                                      [SQ_STATE_NO_COVERAGE] = 0, [SQ_STATE_REJECTED] = 3,
+                                      [SQ_STATE_DARK] = 1};
     const uint8_t *state = c->frame[c->n - 1].state;
     size_t n = sq_grid_cells(&c->grid);
     *ret = (struct sq_forecast){.grid = c->grid, .issue_time = c->frame[c->n - 1].time};

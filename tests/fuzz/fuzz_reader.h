@@ -16,7 +16,7 @@
 static inline void fuzz_check_field(const struct sq_field *f)
 {
     for (size_t i = 0; i < sq_grid_cells(&f->grid); i++) {
-        FUZZ_REQUIRE(f->state[i] <= SQ_STATE_REJECTED);
+        FUZZ_REQUIRE(f->state[i] <= SQ_STATE_DARK);
         FUZZ_REQUIRE((f->state[i] > SQ_STATE_UNDETECT) == isnan(f->value[i]));
         FUZZ_REQUIRE(isnan(f->value[i]) || (f->value[i] >= 0 && f->value[i] <= 300));
     }

@@ -66,7 +66,7 @@ static void put(const char *path, const uint8_t *bytes, size_t n)
 static void check_field(const struct sq_field *f)
 {
     for (size_t i = 0; i < sq_grid_cells(&f->grid); i++)
-        if (f->state[i] > SQ_STATE_REJECTED || (f->state[i] > SQ_STATE_UNDETECT) != isnan(f->value[i]) ||
+        if (f->state[i] > SQ_STATE_DARK || (f->state[i] > SQ_STATE_UNDETECT) != isnan(f->value[i]) ||
             f->value[i] < 0 || f->value[i] > 300)
             fail_msg("cell %zu: state %d, value %g", i, f->state[i], (double)f->value[i]);
 }
