@@ -16,7 +16,7 @@
 
 /* More specific layouts come first. */
 static const struct sq_source *const sources[] = {&sq_source_odim, &sq_source_knmi, &sq_source_cf,
-                                                  &sq_source_grib};
+                                                  &sq_source_mrms};
 
 /* ---- lists ---------------------------------------------------------------------------------------------- */
 

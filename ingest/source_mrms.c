@@ -3,17 +3,17 @@
  * The sections are checked octet by octet here (WMO Manual on Codes, FM 92 GRIB edition 2), so that frames
  * are listed from headers alone and ecCodes, which decodes the values, only sees messages of the one shape
  * that MRMS has: regular latitude-longitude from the north-west, no bitmap, PNG or simple packing. */
+#include "grib.h"
+#include "packed.h"
 #include "source.h"
 
 #include "core/crs.h"
 #include "core/instant.h"
 
-#include <eccodes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define MESSAGE_MAX (256u << 20) /* bytes */
 #define PNG_HEAD 29              /* of the signature and IHDR: sizes, depth, kind of colour */
@@ -26,25 +26,13 @@ struct message {
     uint8_t png[PNG_HEAD];
 };
 
-static uint32_t be(const uint8_t *octets, int n)
-{
-    uint32_t v = 0;
-    for (int i = 0; i < n; i++)
-        v = v << 8 | octets[i];
-    return v;
-}
-
 /* ---- the file ------------------------------------------------------------------------------------------ */
 
+/* Discipline 209 is that of MRMS alone. */
 static bool probe(const struct sq_file *f)
 {
-    char head[4];
-    gzFile gz = f->nc < 0 ? gzopen(f->path, "rbe") : NULL;
-    if (!gz)
-        return false;
-    bool ours = gzread(gz, head, 4) == 4 && !memcmp(head, "GRIB", 4);
-    gzclose_r(gz);
-    return ours;
+    uint8_t head[8];
+    return f->nc < 0 && sq_grib_head(f->path, head) && head[7] == 2 && head[6] == 209;
 }
 
 static enum sq_status cut(const char *path, struct sq_err *e)
@@ -52,62 +40,56 @@ static enum sq_status cut(const char *path, struct sq_err *e)
     return sq_fail(e, SQ_FAILED, "%s: GRIB file is cut or broken", path);
 }
 
-static bool take(gzFile gz, void *to, size_t n)
+static bool skip(struct sq_packed *f, size_t n)
 {
-    return gzread(gz, to, (unsigned)n) == (int)n;
-}
-
-static bool skip(gzFile gz, size_t n)
-{
-    return gzseek(gz, (z_off_t)n, SEEK_CUR) >= 0;
+    return sq_packed_seek(f, sq_packed_tell(f) + n);
 }
 
 /* The lengths that the sections of an MRMS message have; 0: any. */
 static const uint32_t section_length[8] = {0, 21, 0, 72, 34, 21, 6, 0};
 
 /* Sections 1 to 7, each once and in order; a section 2 is not MRMS. `left` octets until "7777". */
-static bool take_sections(gzFile gz, struct message *m, size_t left)
+static bool take_sections(struct sq_packed *f, struct message *m, size_t left)
 {
     for (int k = 1; k <= 7; k += k == 1 ? 2 : 1) {
         uint8_t *s = m->s[k];
-        if (left < 5 || !take(gz, s, 5) || s[4] != k)
+        if (left < 5 || !sq_packed_take(f, s, 5) || s[4] != k)
             return false;
-        m->n[k] = be(s, 4);
+        m->n[k] = sq_grib_uint(s, 4);
         if (m->n[k] < 5 || m->n[k] > left || (section_length[k] && m->n[k] != section_length[k]))
             return false;
         left -= m->n[k];
         size_t want = k < 7 ? m->n[k] - 5 : m->n[k] - 5 < PNG_HEAD ? m->n[k] - 5 : PNG_HEAD;
-        if (!take(gz, k < 7 ? s + 5 : m->png, want) || !skip(gz, m->n[k] - 5 - want))
+        if (!sq_packed_take(f, k < 7 ? s + 5 : m->png, want) || !skip(f, m->n[k] - 5 - want))
             return false;
     }
     return left == 0;
 }
 
 /* The next message's headers; *end is set instead at the end of the file. */
-static enum sq_status next_message(gzFile gz, const char *path, struct message *m, bool *end, struct sq_err *e)
+static enum sq_status next_message(struct sq_packed *f, const char *path, struct message *m, bool *end,
+                                   struct sq_err *e)
 {
     uint8_t tail[4];
-    *m = (struct message){.at = (size_t)gztell(gz)};
-    int n = gzread(gz, m->s0, 16), rc = Z_OK;
+    *m = (struct message){.at = sq_packed_tell(f)};
+    long n = sq_packed_read(f, m->s0, 16);
     *end = n == 0;
-    if (n == 0) {
-        (void)gzerror(gz, &rc); /* the gzip stream may end too early */
-        return rc == Z_OK ? SQ_OK : cut(path, e);
-    }
+    if (n == 0)
+        return SQ_OK;
     if (n != 16 || memcmp(m->s0, "GRIB", 4))
         return cut(path, e);
     if (m->s0[7] != 2)
         return sq_fail(e, SQ_FAILED, "%s: GRIB edition %d, 2 is expected of radar", path, m->s0[7]);
-    if (be(m->s0 + 8, 4) || be(m->s0 + 12, 4) > MESSAGE_MAX)
+    if (sq_grib_uint(m->s0 + 8, 4) || sq_grib_uint(m->s0 + 12, 4) > MESSAGE_MAX)
         return sq_fail(e, SQ_FAILED, "%s: GRIB message claims more than %u bytes", path, MESSAGE_MAX);
-    m->length = be(m->s0 + 12, 4);
-    if (be(m->s0 + 6, 1) != 209) { /* another discipline: passed over whole */
-        if (m->length < 20 || !skip(gz, m->length - 20))
+    m->length = sq_grib_uint(m->s0 + 12, 4);
+    if (sq_grib_uint(m->s0 + 6, 1) != 209) { /* another discipline: passed over whole */
+        if (m->length < 20 || !skip(f, m->length - 20))
             return cut(path, e);
-    } else if (m->length < 20 || !take_sections(gz, m, m->length - 20)) {
+    } else if (m->length < 20 || !take_sections(f, m, m->length - 20)) {
         return cut(path, e);
     }
-    return take(gz, tail, 4) && !memcmp(tail, "7777", 4) ? SQ_OK : cut(path, e);
+    return sq_packed_take(f, tail, 4) && !memcmp(tail, "7777", 4) ? SQ_OK : cut(path, e);
 }
 
 /* ---- what a message says ------------------------------------------------------------------------------- */
@@ -117,7 +99,7 @@ enum kind { NOT_RAIN, RATE, REFLECTIVITY };
 /* MRMS by numbers: ecCodes and others have no names for them. */
 static enum kind kind_of(const struct message *m)
 {
-    if (m->s0[6] != 209 || be(m->s[1] + 5, 2) != 161)
+    if (m->s0[6] != 209 || sq_grib_uint(m->s[1] + 5, 2) != 161)
         return NOT_RAIN;
     int category = m->s[4][9], number = m->s[4][10];
     return category == 6 && number == 1 ? RATE : category == 3 && number == 57 ? REFLECTIVITY : NOT_RAIN;
@@ -126,7 +108,7 @@ static enum kind kind_of(const struct message *m)
 /* GRIB integers have their sign in the first bit. Degrees. */
 static double degrees(const uint8_t *octets)
 {
-    uint32_t v = be(octets, 4);
+    uint32_t v = sq_grib_uint(octets, 4);
     double d = (v & 0x7fffffff) * 1e-6;
     return v >> 31 ? -d : d;
 }
@@ -135,9 +117,9 @@ static double degrees(const uint8_t *octets)
 static enum sq_status read_grid(const struct message *m, const char *path, struct sq_grid *g, struct sq_err *e)
 {
     const uint8_t *s = m->s[3];
-    uint32_t nx = be(s + 30, 4), ny = be(s + 34, 4), basic = be(s + 38, 4), parts = be(s + 42, 4);
-    if (s[5] || s[10] || s[11] || be(s + 12, 2) || s[71] || nx > SQ_GRID_MAX || ny > SQ_GRID_MAX ||
-        be(s + 6, 4) != nx * ny || !((basic == 0 || basic == 1) && (parts == 1000000 || !basic)))
+    uint32_t nx = sq_grib_uint(s + 30, 4), ny = sq_grib_uint(s + 34, 4), basic = sq_grib_uint(s + 38, 4), parts = sq_grib_uint(s + 42, 4);
+    if (s[5] || s[10] || s[11] || sq_grib_uint(s + 12, 2) || s[71] || nx > SQ_GRID_MAX || ny > SQ_GRID_MAX ||
+        sq_grib_uint(s + 6, 4) != nx * ny || !((basic == 0 || basic == 1) && (parts == 1000000 || !basic)))
         return sq_fail(e, SQ_FAILED, "%s: no regular latitude-longitude grid from the north-west in microdegrees",
                        path);
     g->nx = (int)nx;
@@ -156,8 +138,8 @@ static enum sq_status read_grid(const struct message *m, const char *path, struc
 static bool packing_fits(const struct message *m, uint32_t cells)
 {
     const uint8_t *s = m->s[5];
-    uint32_t template = be(s + 9, 2), bits = s[19], room = m->n[7] - 5;
-    if (be(s + 5, 4) != cells || m->s[6][5] != 255 || be(m->s[4] + 5, 2) || be(m->s[4] + 7, 2))
+    uint32_t template = sq_grib_uint(s + 9, 2), bits = s[19], room = m->n[7] - 5;
+    if (sq_grib_uint(s + 5, 4) != cells || m->s[6][5] != 255 || sq_grib_uint(m->s[4] + 5, 2) || sq_grib_uint(m->s[4] + 7, 2))
         return false;
     if (bits == 0)
         return template == 0 || template == 41;
@@ -165,7 +147,7 @@ static bool packing_fits(const struct message *m, uint32_t cells)
         return bits <= 32 && ((uint64_t)cells * bits + 7) / 8 <= room;
     const uint8_t *p = m->png;
     return template == 41 && room >= PNG_HEAD && !memcmp(p, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) &&
-           be(p + 16, 4) == be(m->s[3] + 30, 4) && be(p + 20, 4) == be(m->s[3] + 34, 4) &&
+           sq_grib_uint(p + 16, 4) == sq_grib_uint(m->s[3] + 30, 4) && sq_grib_uint(p + 20, 4) == sq_grib_uint(m->s[3] + 34, 4) &&
            p[24] == bits && (bits == 8 || bits == 16) && p[25] == 0;
 }
 
@@ -173,10 +155,10 @@ static bool packing_fits(const struct message *m, uint32_t cells)
 static int64_t time_of(const struct message *m)
 {
     const uint8_t *s = m->s[1];
-    return sq_instant_civil((int)be(s + 12, 2), s[14], s[15], s[16], s[17], s[18]);
+    return sq_instant_civil((int)sq_grib_uint(s + 12, 2), s[14], s[15], s[16], s[17], s[18]);
 }
 
-static enum sq_status describe(const struct message *m, const char *path, struct sq_frame_info *info,
+static enum sq_status descrisq_grib_uint(const struct message *m, const char *path, struct sq_frame_info *info,
                                struct sq_err *e)
 {
     enum sq_status st = read_grid(m, path, &info->grid, e);
@@ -193,26 +175,25 @@ static enum sq_status describe(const struct message *m, const char *path, struct
 
 static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, struct sq_err *e)
 {
-    gzFile gz = gzopen(f->path, "rbe");
+    struct sq_packed *in = NULL;
     struct message m;
     bool end = false, any = false;
-    enum sq_status st = gz ? SQ_OK : cut(f->path, e);
+    enum sq_status st = sq_packed_open(f->path, &in, e);
     for (int i = 0; !st; i++) {
         struct sq_frame_info info = {.index = i};
-        st = next_message(gz, f->path, &m, &end, e);
+        st = next_message(in, f->path, &m, &end, e);
         if (st || end)
             break;
         if (kind_of(&m) == NOT_RAIN)
             continue;
         any = true;
-        st = describe(&m, f->path, &info, e);
+        st = descrisq_grib_uint(&m, f->path, &info, e);
         if (!st)
             st = sq_frames_add(list, &info, e);
     }
     if (!st && !any)
         st = sq_fail(e, SQ_FAILED, "%s: GRIB file without an MRMS rain rate or lowest reflectivity", f->path);
-    if (gz)
-        gzclose_r(gz);
+    sq_packed_close(&in);
     return st;
 }
 
@@ -243,58 +224,28 @@ static void decode_reflectivity(const double *v, size_t n, const struct sq_read_
     }
 }
 
-static void silent(const codes_context *c, int level, const char *text)
-{
-    (void)c;
-    (void)level;
-    (void)text;
-}
-
-/* The values of a whole message; caller frees *ret. */
-static enum sq_status unpack(const char *path, const uint8_t *bytes, size_t n_bytes, size_t n, double **ret,
-                             struct sq_err *e)
-{
-    size_t got = n;
-    double *v = NULL;
-    codes_handle *h = NULL;
-    enum sq_status st = SQ_OK;
-    codes_context_set_logging_proc(codes_context_get_default(), silent); /* our message says it */
-    h = codes_handle_new_from_message(NULL, bytes, n_bytes);
-    v = malloc(n * sizeof *v);
-    if (!h || !v)
-        st = h ? sq_fail(e, SQ_FAILED, "out of memory for %zu values", n) : cut(path, e);
-    else if (codes_get_double_array(h, "values", v, &got) || got != n)
-        st = sq_fail(e, SQ_FAILED, "%s: values cannot be unpacked, the file is broken", path);
-    codes_handle_delete(h);
-    if (st)
-        free(v);
-    else
-        *ret = v;
-    return st;
-}
-
 /* The message of frame `index`, checked again: the file may have changed since the scan. */
-static enum sq_status find_message(gzFile gz, const struct sq_frame_info *info, struct message *m,
+static enum sq_status find_message(struct sq_packed *f, const struct sq_frame_info *info, struct message *m,
                                    struct sq_err *e)
 {
     struct sq_frame_info now = {0};
     bool end = false;
     enum sq_status st = SQ_OK;
     for (int i = 0; i <= info->index && !st && !end; i++)
-        st = next_message(gz, info->path, m, &end, e);
+        st = next_message(f, info->path, m, &end, e);
     if (!st && !end && kind_of(m) != NOT_RAIN)
-        st = describe(m, info->path, &now, e);
+        st = descrisq_grib_uint(m, info->path, &now, e);
     if (!st && (!sq_grid_equal(&now.grid, &info->grid) || now.time != info->time))
         st = sq_fail(e, SQ_FAILED, "%s: changed while it was read", info->path);
     return st;
 }
 
-static enum sq_status read_bytes(gzFile gz, const char *path, const struct message *m, uint8_t **ret,
+static enum sq_status read_bytes(struct sq_packed *f, const char *path, const struct message *m, uint8_t **ret,
                                  struct sq_err *e)
 {
     uint8_t *bytes = NULL;
     enum sq_status st = sq_alloc((void **)&bytes, m->length, 1, "a GRIB message", e);
-    if (!st && (gzseek(gz, (z_off_t)m->at, SEEK_SET) < 0 || !take(gz, bytes, m->length) ||
+    if (!st && (!sq_packed_seek(f, m->at) || !sq_packed_take(f, bytes, m->length) ||
                 memcmp(bytes, m->s0, sizeof m->s0)))
         st = cut(path, e);
     if (st)
@@ -311,21 +262,22 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
     uint8_t *bytes = NULL;
     double *v = NULL;
     size_t n = sq_grid_cells(&info->grid);
-    gzFile gz = gzopen(f->path, "rbe");
-    enum sq_status st = gz ? find_message(gz, info, &m, e) : cut(f->path, e);
+    struct sq_packed *in = NULL;
+    enum sq_status st = sq_packed_open(f->path, &in, e);
     if (!st)
-        st = read_bytes(gz, f->path, &m, &bytes, e);
+        st = find_message(in, info, &m, e);
     if (!st)
-        st = unpack(f->path, bytes, m.length, n, &v, e);
+        st = read_bytes(in, f->path, &m, &bytes, e);
+    if (!st)
+        st = sq_grib_unpack(f->path, bytes, m.length, n, &v, e);
     if (!st && kind_of(&m) == RATE)
         decode_rate(v, n, ret);
     else if (!st)
         decode_reflectivity(v, n, p, ret);
     free(v);
     free(bytes);
-    if (gz)
-        gzclose_r(gz);
+    sq_packed_close(&in);
     return st;
 }
 
-const struct sq_source sq_source_grib = {"mrms", probe, scan, read_frame};
+const struct sq_source sq_source_mrms = {"mrms", probe, scan, read_frame};
