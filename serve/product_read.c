@@ -361,6 +361,8 @@ enum sq_status sq_product_open(const char *path, const struct sq_forecast **ret_
     return SQ_OK;
 }
 
+#define MOST_MMH 1e6f /* more is no rain; a flipped bit */
+
 /* Fill values to NaN in place; false where a value is outside [0, most]. */
 static bool unfill(size_t n, float *v, float fill, float most)
 {
@@ -395,16 +397,40 @@ static enum sq_status get_map(const struct sq_product_reader *r, int map, const 
     return SQ_OK;
 }
 
+enum sq_status sq_product_bands(struct sq_product_reader *r, int lead_index, int row, int n_rows, float *ret_prob,
+                                struct sq_err *e)
+{
+    assert(lead_index >= 0 && lead_index < r->f.n_lead && row >= 0 && n_rows > 0 && row + n_rows <= r->f.grid.ny);
+    const struct part p = {(size_t)row, 0, (size_t)n_rows, (size_t)r->f.grid.nx};
+    return get_map(r, PROB, SQ_PRODUCT_PROB, lead_index, r->f.n_threshold, &p, 1, ret_prob, e);
+}
+
+enum sq_status sq_product_observed(struct sq_product_reader *r, float *ret_mmh, struct sq_err *e)
+{
+    int var = -1, rc;
+    float fill = NC_FILL_FLOAT;
+    if (nc_inq_varid(r->nc, SQ_PRODUCT_OBSERVED, &var))
+        return sq_fail(e, SQ_ABSENT, "%s: the forecast does not hold what was observed", r->path);
+    enum sq_status status = find(r, SQ_PRODUCT_OBSERVED, NC_FLOAT, 2, &r->dim[Y], &var, e);
+    if (status)
+        return status;
+    if ((rc = nc_inq_var_fill(r->nc, var, NULL, &fill)) || (rc = nc_get_var_float(r->nc, var, ret_mmh)))
+        return damaged(r, SQ_PRODUCT_OBSERVED, rc, e);
+    if (!unfill(sq_grid_cells(&r->f.grid), ret_mmh, fill, MOST_MMH))
+        return sq_fail(e, SQ_FAILED, "%s: " SQ_PRODUCT_OBSERVED " has a value outside 0 to %g: the file is damaged",
+                       r->path, (double)MOST_MMH);
+    return SQ_OK;
+}
+
 static enum sq_status get_part(struct sq_product_reader *r, int lead_index, const struct part *p, struct sq_lead *l,
                                struct sq_err *e)
 {
-    const float most_mmh = 1e6f; /* no rain; a flipped bit */
     assert(lead_index >= 0 && lead_index < r->f.n_lead);
     enum sq_status status = get_map(r, PROB, SQ_PRODUCT_PROB, lead_index, r->f.n_threshold, p, 1, l->prob, e);
     if (!status)
-        status = get_map(r, RATE, SQ_PRODUCT_RATE, lead_index, r->f.n_percentile, p, most_mmh, l->rate, e);
+        status = get_map(r, RATE, SQ_PRODUCT_RATE, lead_index, r->f.n_percentile, p, MOST_MMH, l->rate, e);
     if (!status)
-        status = get_map(r, MEAN, SQ_PRODUCT_MEAN, lead_index, 1, p, most_mmh, l->mean, e);
+        status = get_map(r, MEAN, SQ_PRODUCT_MEAN, lead_index, 1, p, MOST_MMH, l->mean, e);
     return status;
 }
 

@@ -20,10 +20,10 @@
 /* Of a chunk; small enough that much of a map is nothing but dry or not covered. */
 #define CHUNK_SIDE 256
 
-enum { PROB, RATE, MEAN, MAPS };
+enum { PROB, RATE, MEAN, OBSERVED, MAPS };
 enum { TIME, THRESHOLD, PERCENTILE, Y, X, DIMS };
 
-static const char *const map_name[MAPS] = {SQ_PRODUCT_PROB, SQ_PRODUCT_RATE, SQ_PRODUCT_MEAN};
+static const char *const map_name[MAPS] = {SQ_PRODUCT_PROB, SQ_PRODUCT_RATE, SQ_PRODUCT_MEAN, SQ_PRODUCT_OBSERVED};
 
 /* What one thread makes of one window of all maps. */
 struct hand {
@@ -112,20 +112,25 @@ static void define_map(struct file *d, const struct sq_product_writer *w, int ma
 {
     const int dim[MAPS][4] = {{d->dim[TIME], d->dim[THRESHOLD], d->dim[Y], d->dim[X]},
                               {d->dim[TIME], d->dim[PERCENTILE], d->dim[Y], d->dim[X]},
-                              {d->dim[TIME], d->dim[Y], d->dim[X]}};
+                              {d->dim[TIME], d->dim[Y], d->dim[X]},
+                              {d->dim[Y], d->dim[X]}};
     const char *const long_name[MAPS] = {SQ_PRODUCT_PROB, "precipitation rate percentiles",
-                                         "expected precipitation rate (mean of the forecast distribution)"};
+                                         "expected precipitation rate (mean of the forecast distribution)",
+                                         "precipitation rate that radar observed at the reference time"};
+    const int n_dim[MAPS] = {4, 4, 3, 2};
     const float fill = SQ_PACK_FILL, range[2] = {0, 1};
-    int n = map == MEAN ? 3 : 4, var = variable(d, map_name[map], NC_FLOAT, n, dim[map]);
+    int n = n_dim[map], var = variable(d, map_name[map], NC_FLOAT, n, dim[map]);
     if (map != PROB)
         text(d, var, "standard_name", "lwe_precipitation_rate");
     text(d, var, "long_name", long_name[map]);
     text(d, var, "units", map == PROB ? "1" : "mm h-1");
     if (map == PROB && !d->rc)
         d->rc = nc_put_att_float(d->nc, var, "valid_range", NC_FLOAT, 2, range);
-    text(d, var, "coordinates", "forecast_reference_time forecast_period");
+    text(d, var, "coordinates",
+         map == OBSERVED ? "forecast_reference_time" : "forecast_reference_time forecast_period");
     text(d, var, "grid_mapping", "crs");
-    text(d, var, "cell_methods", "time: point");
+    if (map != OBSERVED)
+        text(d, var, "cell_methods", "time: point");
     if (d->f->quality)
         text(d, var, "ancillary_variables", "radar_quality");
     if (!d->rc)
@@ -272,7 +277,7 @@ static enum sq_status define(const struct sq_product_writer *w, const struct sq_
     dimension(&d, PERCENTILE, "percentile", f->n_percentile);
     dimension(&d, Y, geographic ? "latitude" : "y", f->grid.ny);
     dimension(&d, X, geographic ? "longitude" : "x", f->grid.nx);
-    for (int map = 0; map < MAPS; map++)
+    for (int map = 0; map < (f->observed ? MAPS : OBSERVED); map++)
         define_map(&d, w, map);
     define_quality(&d, w);
     define_axes(&d);
@@ -315,6 +320,25 @@ static enum sq_status make_hands(struct sq_product_writer *w, struct sq_err *e)
     return SQ_OK;
 }
 
+/* What was observed is the same for all leads: written once, at the beginning. */
+static enum sq_status write_observed(const struct sq_product_writer *w, const float *observed, struct sq_err *e)
+{
+    enum sq_status status = SQ_OK;
+    struct hand *h = &w->hand[0];
+    for (size_t row = 0; row < w->ny; row += w->chunk_y)
+        for (size_t col = 0; col < w->nx && !status; col += w->chunk_x) {
+            const struct sq_pack_window win = {observed + row * w->nx + col, w->nx,
+                                               w->ny - row < w->chunk_y ? w->ny - row : w->chunk_y,
+                                               w->nx - col < w->chunk_x ? w->nx - col : w->chunk_x};
+            const size_t start[2] = {row, col};
+            sq_packer_begin(h->packer);
+            size_t n = sq_pack_rate(h->packer, &win, h->bytes);
+            if (n)
+                status = sq_chunks_put(w->chunks, OBSERVED, start, h->bytes, n, e);
+        }
+    return status;
+}
+
 enum sq_status sq_product_create(const char *path, const struct sq_forecast *f, struct sq_product_writer **ret,
                                  struct sq_err *e)
 {
@@ -346,7 +370,9 @@ enum sq_status sq_product_create(const char *path, const struct sq_forecast *f, 
     if (!status)
         status = define(w, f, e);
     if (!status)
-        status = sq_chunks_open(w->tmp, MAPS, map_name, &w->chunks, e);
+        status = sq_chunks_open(w->tmp, f->observed ? MAPS : OBSERVED, map_name, &w->chunks, e);
+    if (!status && f->observed)
+        status = write_observed(w, f->observed, e);
     if (!status) {
         *ret = w;
         return SQ_OK;

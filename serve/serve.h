@@ -32,6 +32,11 @@ enum sq_status sq_product_get(struct sq_product_reader *r, int lead_index, struc
 /* One cell alone: *l has the levels of this forecast and a single cell. */
 enum sq_status sq_product_cell(struct sq_product_reader *r, int lead_index, int row, int col, struct sq_lead *l,
                                struct sq_err *e) SQ_CHECK;
+/* Probabilities of some rows alone: (n_threshold, n_rows, nx). */
+enum sq_status sq_product_bands(struct sq_product_reader *r, int lead_index, int row, int n_rows, float *ret_prob,
+                                struct sq_err *e) SQ_CHECK;
+/* What the newest frame observed, (ny, nx); SQ_ABSENT where the file does not say. The reader's forecast has it NULL. */
+enum sq_status sq_product_observed(struct sq_product_reader *r, float *ret_mmh, struct sq_err *e) SQ_CHECK;
 void sq_product_close(struct sq_product_reader **r);
 
 /* ---- pictures ---------------------------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ enum sq_status sq_forecast_begin(struct sq_forecast *ret, const struct sq_cube *
                                       [SQ_STATE_NO_COVERAGE] = 0, [SQ_STATE_REJECTED] = 3,
                                       [SQ_STATE_DARK] = 1};
     const uint8_t *state = c->frame[c->n - 1].state;
+    const float *rate = c->frame[c->n - 1].rate_mmh;
     size_t n = sq_grid_cells(&c->grid);
     *ret = (struct sq_forecast){.grid = c->grid, .issue_time = c->frame[c->n - 1].time};
     memcpy(ret->cell_m, c->cell_m, sizeof ret->cell_m);
@@ -41,12 +42,17 @@ enum sq_status sq_forecast_begin(struct sq_forecast *ret, const struct sq_cube *
         s = sq_alloc((void **)&ret->quality, n, 1, "the quality of the newest frame", e);
     for (size_t i = 0; !s && state && i < n; i++)
         ret->quality[i] = quality[state[i]];
+    if (!s && rate)
+        s = sq_alloc((void **)&ret->observed, n, sizeof *rate, "the newest frame", e);
+    if (!s && rate)
+        memcpy(ret->observed, rate, n * sizeof *rate);
     return s;
 }
 
 void sq_forecast_finish(struct sq_forecast *f)
 {
     free(f->quality);
+    free(f->observed);
     free(f->inputs_used);
     free(f->inputs_missing);
     *f = (struct sq_forecast){0};

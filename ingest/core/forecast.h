@@ -23,6 +23,7 @@ struct sq_forecast {
     float threshold_mmh[SQ_THRESHOLD_MAX];     /* ascending, > 0 */
     float percentile[SQ_PERCENTILE_MAX];       /* ascending, (0, 100) */
     uint8_t *quality; /* (ny, nx): 0 no coverage, 1 missing, 2 undetect or valid, 3 rejected; NULL = unknown */
+    float *observed;         /* (ny, nx), mm/h: the newest frame, NaN where it saw nothing; NULL = unknown */
     char method[32];         /* "network", "advection", "persistence" */
     char model[64];          /* name of the weights, "" for none */
     char model_sha256[65];   /* of the weights file, "" for none */
@@ -43,8 +44,8 @@ extern const float sq_thresholds_mmh[SQ_THRESHOLDS];
 
 struct sq_cube;
 
-/* What a forecast from this cube says of it: grid, issue time, inputs, and the quality plane from the states
- * of the newest frame. *ret is overwritten; the caller finishes it, after a failure too. */
+/* What a forecast from this cube says of it: grid, issue time, inputs, and what the newest frame observed and
+ * how well. *ret is overwritten; the caller finishes it, after a failure too. */
 enum sq_status sq_forecast_begin(struct sq_forecast *ret, const struct sq_cube *c, struct sq_err *e) SQ_CHECK;
 void sq_forecast_finish(struct sq_forecast *f);
 

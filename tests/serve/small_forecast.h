@@ -54,9 +54,12 @@ static inline struct sq_forecast small_forecast(const struct small_grid *g)
     f.inputs_used = strdup("2016-07-11T21:55:00Z 2016-07-11T22:00:00Z");
     f.inputs_missing = strdup("2016-07-11T21:50:00Z");
     f.quality = malloc(n);
-    REQUIRE(f.quality && f.inputs_used && f.inputs_missing);
-    for (size_t i = 0; i < n; i++)
+    f.observed = malloc(n * sizeof *f.observed);
+    REQUIRE(f.quality && f.observed && f.inputs_used && f.inputs_missing);
+    for (size_t i = 0; i < n; i++) {
         f.quality[i] = (uint8_t)(i % 4);
+        f.observed[i] = i % 4 < 2 ? NAN : i % 3 ? 0 : 0.07f * (float)(i % 1000);
+    }
     return f;
 }
 

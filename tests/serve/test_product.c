@@ -75,6 +75,16 @@ static void require_same_leads(const struct sq_forecast *f, struct sq_product_re
     sq_lead_finish(&got);
 }
 
+static void require_same_observed(const struct sq_forecast *f, struct sq_product_reader *r)
+{
+    struct sq_err err = {0};
+    size_t n = sq_grid_cells(&f->grid);
+    float *got = malloc(n * sizeof *got);
+    REQUIRE_OK(sq_product_observed(r, got, &err));
+    require_near(n, f->observed, got, SQ_PACK_RATE_ERROR_MMH, SQ_PACK_RATE_ERROR_RELATIVE);
+    free(got);
+}
+
 static void comes_back(const struct small_grid *g)
 {
     struct sq_err err = {0};
@@ -89,6 +99,7 @@ static void comes_back(const struct small_grid *g)
     REQUIRE_NEAR(back->cell_m[0], cell[0], 1e-6 * cell[0]); /* the step has been through differences */
     REQUIRE_NEAR(back->cell_m[1], cell[1], 1e-6 * cell[1]);
     require_same_leads(&f, r);
+    require_same_observed(&f, r);
     sq_product_close(&r);
     sq_forecast_finish(&f);
 }
@@ -121,11 +132,14 @@ static void a_forecast_of_little_comes_back(void **state)
     f.n_lead = f.n_threshold = f.n_percentile = 1;
     free(f.quality);
     f.quality = NULL;
+    free(f.observed);
+    f.observed = NULL;
     f.model[0] = f.institution[0] = f.inputs_missing[0] = 0;
     REQUIRE_OK(small_write(in_folder("f.nc"), &f, 1, &err));
     REQUIRE_OK(sq_product_open(in_folder("f.nc"), &back, &r, &err));
     REQUIRE(!back->quality && !*back->model && !*back->institution && !*back->inputs_missing);
     require_same_leads(&f, r);
+    REQUIRE_STATUS(sq_product_observed(r, NULL, &err), SQ_ABSENT);
     sq_product_close(&r);
     sq_forecast_finish(&f);
 }
@@ -218,6 +232,8 @@ static void what_nobody_saw_and_what_is_dry_takes_little_room(void **state)
     long size[2];
     free(f.quality);
     f.quality = NULL;
+    free(f.observed);
+    f.observed = NULL;
     REQUIRE_OK(sq_lead_init(&l, &f, &err)); /* NaN */
     for (int dry = 0; dry < 2; dry++) {
         struct sq_product_writer *w = NULL;
