@@ -16,7 +16,8 @@ struct plan {
     struct sq_inputs *in;
     const struct sq_cube_params *p;
     int first, last;
-    bool *broken; /* [count]: could not be read */
+    bool *broken; /* [count]: could not be read, or shows nothing */
+    int blank;    /* newest frames that show nothing */
     int step_s, n;
     struct sq_grid grid;      /* of the cube */
     struct sq_grid from;      /* what `regrid` starts from */
@@ -198,17 +199,49 @@ static enum sq_status try_frame(struct plan *b, int i, struct sq_cube_frame *slo
     return SQ_OK;
 }
 
+static void drop_frame(struct sq_cube_frame *f)
+{
+    free(f->rate_mmh);
+    free(f->state);
+    free(f->path);
+    *f = (struct sq_cube_frame){0};
+}
+
+/* A radar that is down may go on sending frames of nothing: the one before is taken, so that there is something to
+ * start from. */
+static enum sq_status step_back(struct plan *b, struct sq_cube_frame *newest, struct sq_err *e)
+{
+    char text[32];
+    bool any = false;
+    for (int i = b->first; i < b->last && !any; i++)
+        any = !b->broken[i];
+    sq_instant_iso(newest->time, text);
+    if (!any || (b->p->frames > 0 && b->blank + 1 >= b->p->frames))
+        return sq_fail(e, SQ_FAILED, "%s: no observed cell on this grid in the newest %d frames, down to %s: choose an "
+                       "earlier time or another grid", newest->path, b->blank + 1, text);
+    b->broken[b->last] = true;
+    b->blank++;
+    drop_frame(newest);
+    return SQ_OK;
+}
+
 /* The newest frame that can be read, with the plan that follows from it: it fixes the grid and the slots. */
 static enum sq_status load_newest(struct plan *b, struct sq_cube_frame *newest, struct sq_err *e)
 {
     enum sq_status st = SQ_OK;
+    char text[32];
     while (!st && !newest->rate_mmh) {
         st = plan_slots(b, e);
         if (st)
             break;
         b->grid = b->p->grid ? *b->p->grid : sq_inputs_info(b->in, b->last)->grid;
         st = try_frame(b, b->last, newest, true, e);
+        if (!st && newest->rate_mmh && b->p->observed && !(newest->coverage > 0))
+            st = step_back(b, newest, e);
     }
+    if (!st && b->blank)
+        sq_log(SQ_LOG_WARN, "%s: its frame of %s is the newest one used, %d after it have no observed cell on this grid",
+               newest->path, sq_instant_iso(newest->time, text), b->blank);
     return st;
 }
 
@@ -229,8 +262,10 @@ static enum sq_status build(struct plan *b, struct sq_cube *c, struct sq_err *e)
 {
     struct sq_cube_frame newest = {0};
     enum sq_status st = load_newest(b, &newest, e);
-    if (st)
+    if (st) {
+        drop_frame(&newest);
         return st;
+    }
     c->step_s = b->step_s;
     c->grid = b->grid;
     snprintf(c->source, sizeof c->source, "%s", sq_inputs_info(b->in, b->last)->source);
@@ -238,9 +273,7 @@ static enum sq_status build(struct plan *b, struct sq_cube *c, struct sq_err *e)
     if (!st)
         st = sq_alloc((void **)&c->frame, (size_t)b->n, sizeof *c->frame, "frames of a cube", e);
     if (st) {
-        free(newest.rate_mmh);
-        free(newest.state);
-        free(newest.path);
+        drop_frame(&newest);
         return st;
     }
     c->n = b->n;

@@ -79,6 +79,8 @@ struct sq_cube_params {
                                    `least_step_s`, as a multiple of it (2-minute MRMS is thinned) */
     int least_step_s;           /* default 240 when 0 */
     const struct sq_grid *grid; /* target; NULL = native, the grid of the newest frame */
+    bool observed;              /* the newest frame shall have an observed cell: newer ones without are passed
+                                   over with a warning, at most `frames` - 1 of them where `frames` is given */
 };
 
 /* A slot takes the frame nearest to its time within half a step; a slot without one is a gap. A frame on

@@ -281,41 +281,64 @@ static void sort_frames(struct sq_frames *list)
     list->n = n;
 }
 
+/* By source and product, then in the order of the list. */
+static int by_product(const void *a, const void *b)
+{
+    const struct frame *x = *(const struct frame *const *)a, *y = *(const struct frame *const *)b;
+    int order = strcmp(x->info.source, y->info.source);
+    if (!order)
+        order = strcmp(x->info.product, y->info.product);
+    return order ? order : x < y ? -1 : x > y;
+}
+
 static bool same_product(const struct sq_frame_info *a, const struct sq_frame_info *b)
 {
     return !strcmp(a->source, b->source) && !strcmp(a->product, b->product);
 }
 
-/* The frame whose product has the most frames, the newest of equals. */
-static const struct sq_frame_info *main_product(const struct sq_frames *list)
+/* A frame of the product that has the most, of equals the one with the newest frame. */
+static enum sq_status main_product(const struct sq_frames *list, struct sq_frame_info *ret, struct sq_err *e)
 {
-    int best = -1, most = 0;
-    for (int i = 0; i < list->n; i++) {
-        int n = 0;
-        for (int k = 0; k < list->n; k++)
-            n += same_product(&list->frame[k].info, &list->frame[i].info);
-        if (n >= most)
-            most = n, best = i;
+    const struct frame **sorted = NULL, *best = NULL;
+    int most = 0;
+    enum sq_status st = sq_alloc((void **)&sorted, (size_t)list->n, sizeof *sorted, "products", e);
+    if (st)
+        return st;
+    for (int i = 0; i < list->n; i++)
+        sorted[i] = &list->frame[i];
+    qsort(sorted, (size_t)list->n, sizeof *sorted, by_product);
+    for (int i = 0, run = 0; i < list->n; i++) {
+        run = i && same_product(&sorted[i - 1]->info, &sorted[i]->info) ? run + 1 : 1;
+        if (run > most || (run == most && sorted[i] > best)) {
+            most = run;
+            best = sorted[i];
+        }
     }
-    return &list->frame[best].info;
+    *ret = best->info;
+    free(sorted);
+    return SQ_OK;
 }
 
 /* A folder may hold several products: rates and, say, one reflectivity of another year. Those with fewer frames are
  * passed over, unless their file was named. */
-static void keep_main_product(struct sq_inputs *in)
+static enum sq_status keep_main_product(struct sq_inputs *in, struct sq_err *e)
 {
     struct sq_frames *list = &in->frames;
-    const struct sq_frame_info keep = *main_product(list);
+    struct sq_frame_info keep;
+    enum sq_status st = main_product(list, &keep, e);
     int n = 0;
-    for (int i = 0; i < list->n; i++) {
-        const struct sq_frame_info *info = &list->frame[i].info;
-        if (same_product(info, &keep) || in->input[list->frame[i].input].named)
-            list->frame[n++] = list->frame[i];
-        else
-            sq_log(SQ_LOG_WARN, "%s: %s passed over beside %s, which has more frames: name the file to use it", info->path,
-                   info->product, keep.product);
+    for (int i = 0, logged = -1; i < list->n && !st; i++) {
+        const struct frame *f = &list->frame[i];
+        if (same_product(&f->info, &keep) || in->input[f->input].named) {
+            list->frame[n++] = *f;
+        } else if (f->input != logged) { /* a file of many frames is named once */
+            sq_log(SQ_LOG_WARN, "%s: %s passed over beside %s, which has more frames: name the file to use it",
+                   f->info.path, f->info.product, keep.product);
+            logged = f->input;
+        }
     }
     list->n = n;
+    return st;
 }
 
 /* ---- public --------------------------------------------------------------------------------------------- */
@@ -336,13 +359,14 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
     if (!st && !in->frames.n)
         st = sq_fail(e, SQ_FAILED, "%s: no file with a %s frame that squall reads", n_paths ? paths[0] : "input",
                      kind_name(p->kind));
+    if (!st)
+        sort_frames(&in->frames);
+    if (!st && p->kind == SQ_KIND_RADAR)
+        st = keep_main_product(in, e);
     if (st) {
         sq_inputs_close(&in);
         return st;
     }
-    sort_frames(&in->frames);
-    if (p->kind == SQ_KIND_RADAR)
-        keep_main_product(in);
     *ret = in;
     return SQ_OK;
 }

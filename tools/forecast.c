@@ -63,7 +63,8 @@ static double now_s(void)
 static enum sq_status read_cube(struct job *j, struct sq_err *e)
 {
     const struct sq_read_params read = sq_options_read(j->set);
-    struct sq_cube_params p = {.at = j->at, .from = INT64_MIN, .frames = SLOTS, .least_step_s = LEAST_STEP_S};
+    struct sq_cube_params p = {.at = j->at, .from = INT64_MIN, .frames = SLOTS, .least_step_s = LEAST_STEP_S,
+                               .observed = true};
     struct sq_inputs *in = NULL;
     struct sq_grid room;
     enum sq_status s = sq_options_grid(j->set, &room, &p.grid, e);
@@ -86,9 +87,6 @@ static enum sq_status judge_cube(const struct job *j, struct sq_err *e)
     if (j->at != INT64_MAX && j->at - newest->time >= c->step_s)
         return sq_fail(e, SQ_ABSENT, "the newest frame, %s, is of %s, and %s is asked for: wait for newer ones, or "
                        "choose an earlier --at", newest->path, have, sq_instant_iso(j->at, want));
-    if (!(newest->coverage > 0))
-        return sq_fail(e, SQ_FAILED, "%s: the newest frame, of %s, has no observed cell on this grid: choose an "
-                       "earlier --at or another --grid", newest->path, have);
     for (int i = 0; i < c->n; i++)
         most = fmax(most, c->frame[i].coverage);
     if (newest->coverage < 0.5 * most)
