@@ -2,34 +2,8 @@
 
 #include "core/publish.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-
-static char folder[24];
-
-static const char *in_folder(const char *name)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    strcpy(folder, "publish.XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "chmod -R u+w %s && rm -r %s", folder, folder);
-    return system(command);
-}
 
 static void require_content(const char *path, const char *want)
 {
@@ -45,7 +19,7 @@ static void require_content(const char *path, const char *want)
 static int files(void)
 {
     int n = 0;
-    DIR *d = opendir(folder);
+    DIR *d = opendir(test_folder());
     REQUIRE(d);
     for (struct dirent *f; (f = readdir(d));)
         n += strcmp(f->d_name, ".") && strcmp(f->d_name, "..");
@@ -57,12 +31,12 @@ static void a_file_appears_whole(void **state)
 {
     (void)state;
     struct sq_err err = {0};
-    REQUIRE_OK(sq_publish_bytes(in_folder("a.txt"), "first", 5, &err));
-    require_content(in_folder("a.txt"), "first");
-    REQUIRE_OK(sq_publish_bytes(in_folder("a.txt"), "2nd", 3, &err));
-    require_content(in_folder("a.txt"), "2nd");
-    REQUIRE_OK(sq_publish_bytes(in_folder("empty"), "", 0, &err));
-    require_content(in_folder("empty"), "");
+    REQUIRE_OK(sq_publish_bytes(test_path("a.txt"), "first", 5, &err));
+    require_content(test_path("a.txt"), "first");
+    REQUIRE_OK(sq_publish_bytes(test_path("a.txt"), "2nd", 3, &err));
+    require_content(test_path("a.txt"), "2nd");
+    REQUIRE_OK(sq_publish_bytes(test_path("empty"), "", 0, &err));
+    require_content(test_path("empty"), "");
     assert_int_equal(files(), 2); /* nothing beside them */
 }
 
@@ -71,8 +45,8 @@ static void the_temporary_file_is_hidden_and_beside(void **state)
     (void)state;
     struct sq_err err = {0};
     char tmp[SQ_PATH_MAX], want[SQ_PATH_MAX];
-    REQUIRE_OK(sq_publish_begin(in_folder("a.nc"), tmp, &err));
-    snprintf(want, sizeof want, "%s/.squall_a.nc.%ld.tmp", folder, (long)getpid());
+    REQUIRE_OK(sq_publish_begin(test_path("a.nc"), tmp, &err));
+    snprintf(want, sizeof want, "%s/.squall_a.nc.%ld.tmp", test_folder(), (long)getpid());
     assert_string_equal(tmp, want);
     REQUIRE_OK(sq_publish_begin("a.nc", tmp, &err)); /* a bare name is in this folder */
     snprintf(want, sizeof want, ".squall_a.nc.%ld.tmp", (long)getpid());
@@ -84,7 +58,7 @@ static void failure_leaves_the_old_file(void **state)
     (void)state;
     struct sq_err err = {0};
     char tmp[SQ_PATH_MAX], path[128];
-    strcpy(path, in_folder("a.txt"));
+    strcpy(path, test_path("a.txt"));
     REQUIRE_OK(sq_publish_bytes(path, "old", 3, &err));
     REQUIRE_OK(sq_publish_begin(path, tmp, &err));
     REQUIRE_STATUS(sq_publish_commit(tmp, path, &err), SQ_FAILED); /* nobody wrote tmp */
@@ -95,9 +69,9 @@ static void failure_leaves_the_old_file(void **state)
     require_content(path, "old");
     assert_int_equal(files(), 1);
     /* a folder in the way of the rename: tmp goes, too */
-    REQUIRE(!mkdir(in_folder("dir"), 0777));
+    REQUIRE(!mkdir(test_path("dir"), 0777));
     REQUIRE_OK(sq_publish_bytes(tmp, "half", 4, &err));
-    REQUIRE_STATUS(sq_publish_commit(tmp, in_folder("dir"), &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_publish_commit(tmp, test_path("dir"), &err), SQ_FAILED);
     assert_int_equal(files(), 2);
 }
 
@@ -105,23 +79,23 @@ static void a_killed_writer_leaves_the_old_file_and_nothing_for_long(void **stat
 {
     (void)state;
     struct sq_err err = {0};
-    REQUIRE_OK(sq_publish_bytes(in_folder("a.txt"), "old", 3, &err));
+    REQUIRE_OK(sq_publish_bytes(test_path("a.txt"), "old", 3, &err));
     pid_t child = fork();
     if (!child) {
         char tmp[SQ_PATH_MAX];
-        if (sq_publish_begin(in_folder("a.txt"), tmp, NULL))
+        if (sq_publish_begin(test_path("a.txt"), tmp, NULL))
             _exit(1);
         int fd = open(tmp, O_WRONLY | O_CREAT, 0666);
         _exit(fd >= 0 && write(fd, "ha", 2) == 2 ? 0 : 1); /* dies in the middle */
     }
     int how;
     REQUIRE(child > 0 && waitpid(child, &how, 0) == child && !how);
-    require_content(in_folder("a.txt"), "old");
+    require_content(test_path("a.txt"), "old");
     assert_int_equal(files(), 2);
-    REQUIRE_OK(sq_publish_bytes(in_folder("b.txt"), "x", 1, &err)); /* another name's business */
+    REQUIRE_OK(sq_publish_bytes(test_path("b.txt"), "x", 1, &err)); /* another name's business */
     assert_int_equal(files(), 3);
-    REQUIRE_OK(sq_publish_bytes(in_folder("a.txt"), "new", 3, &err));
-    require_content(in_folder("a.txt"), "new");
+    REQUIRE_OK(sq_publish_bytes(test_path("a.txt"), "new", 3, &err));
+    require_content(test_path("a.txt"), "new");
     assert_int_equal(files(), 2); /* what it left is gone */
 }
 
@@ -140,19 +114,19 @@ static void what_cannot_be_written_is_said_in_one_line(void **state)
     (void)state;
     struct sq_err err = {0};
     char tmp[SQ_PATH_MAX] = "untouched", name[400];
-    REQUIRE_STATUS(sq_publish_bytes(in_folder("no/such/a.txt"), "x", 1, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_publish_bytes(test_path("no/such/a.txt"), "x", 1, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "/no/such: ") && strstr(err.text, "No such file") && !strchr(err.text, '\n'));
-    REQUIRE_STATUS(sq_publish_begin(folder, tmp, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_publish_begin(test_folder(), tmp, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "is a folder"));
-    REQUIRE_STATUS(sq_publish_begin(in_folder(""), tmp, &err), SQ_USAGE);
+    REQUIRE_STATUS(sq_publish_begin(test_path(""), tmp, &err), SQ_USAGE);
     memset(name, 'n', sizeof name);
     name[sizeof name - 1] = 0;
     REQUIRE_STATUS(sq_publish_begin(name, tmp, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "too long"));
     assert_string_equal(tmp, "untouched");
     if (geteuid()) { /* root may write everywhere */
-        REQUIRE(!chmod(folder, 0555));
-        REQUIRE_STATUS(sq_publish_begin(in_folder("a.txt"), tmp, &err), SQ_FAILED);
+        REQUIRE(!chmod(test_folder(), 0555));
+        REQUIRE_STATUS(sq_publish_begin(test_path("a.txt"), tmp, &err), SQ_FAILED);
         REQUIRE(strstr(err.text, "Permission denied"));
     }
 }
@@ -162,11 +136,11 @@ static void a_link_under_the_temporary_name_is_not_followed(void **state)
     (void)state;
     struct sq_err err = {0};
     char tmp[SQ_PATH_MAX], victim[128];
-    strcpy(victim, in_folder("victim"));
+    strcpy(victim, test_path("victim"));
     REQUIRE_OK(sq_publish_bytes(victim, "mine", 4, &err));
-    REQUIRE_OK(sq_publish_begin(in_folder("a.txt"), tmp, &err));
+    REQUIRE_OK(sq_publish_begin(test_path("a.txt"), tmp, &err));
     REQUIRE(!symlink("victim", tmp));
-    REQUIRE_STATUS(sq_publish_bytes(in_folder("a.txt"), "x", 1, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_publish_bytes(test_path("a.txt"), "x", 1, &err), SQ_FAILED);
     require_content(victim, "mine");
 }
 
@@ -175,17 +149,17 @@ static void folders_are_made_with_their_parents(void **state)
     (void)state;
     struct sq_err err = {0};
     struct stat st;
-    REQUIRE_OK(sq_publish_folder(in_folder("x/y//z/"), &err));
-    REQUIRE(!stat(in_folder("x/y/z"), &st) && S_ISDIR(st.st_mode));
-    REQUIRE_OK(sq_publish_folder(in_folder("x/y/z"), &err));
+    REQUIRE_OK(sq_publish_folder(test_path("x/y//z/"), &err));
+    REQUIRE(!stat(test_path("x/y/z"), &st) && S_ISDIR(st.st_mode));
+    REQUIRE_OK(sq_publish_folder(test_path("x/y/z"), &err));
     REQUIRE_OK(sq_publish_folder("/", &err));
-    REQUIRE_OK(sq_publish_bytes(in_folder("x/file"), "", 0, &err));
-    REQUIRE_STATUS(sq_publish_folder(in_folder("x/file/z"), &err), SQ_FAILED);
+    REQUIRE_OK(sq_publish_bytes(test_path("x/file"), "", 0, &err));
+    REQUIRE_STATUS(sq_publish_folder(test_path("x/file/z"), &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "x/file"));
     REQUIRE_STATUS(sq_publish_folder("", &err), SQ_USAGE);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_teardown(f, test_end)
 int main(void)
 {
     const struct CMUnitTest tests[] = {

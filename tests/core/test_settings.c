@@ -131,11 +131,9 @@ static void files_are_read(void **state)
     (void)state;
     struct sq_err err = {0};
     struct sq_settings s, before;
-    char folder[] = "settings.XXXXXX", path[64];
+    const char *folder = test_folder(), *path = test_path("a.yaml");
     sq_settings_default(&s);
     before = s;
-    REQUIRE(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/a.yaml", folder);
     REQUIRE_STATUS(sq_settings_read(&s, path, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "a.yaml: No such file"));
     REQUIRE_STATUS(sq_settings_read(&s, folder, &err), SQ_FAILED);
@@ -152,8 +150,6 @@ static void files_are_read(void **state)
     REQUIRE_OK(sq_publish_bytes(path, "zr_a: 0\n", 8, &err));
     REQUIRE_STATUS(sq_settings_read(&s, path, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "a.yaml: zr_a: 0 is outside [1, 2000]"));
-    unlink(path);
-    rmdir(folder);
 }
 
 /* configs/squall.yaml says every key, and says the defaults. */
@@ -210,9 +206,8 @@ static void files_are_found_in_order(void **state)
 {
     (void)state;
     struct sq_err err = {0};
-    char folder[] = "settings.XXXXXX", path[4096], want[128];
-    REQUIRE(mkdtemp(folder));
-    snprintf(want, sizeof want, "%s/grids.yaml", folder);
+    const char *folder = test_folder(), *want = test_path("grids.yaml");
+    char path[4096];
     REQUIRE_OK(sq_publish_bytes(want, "- {name: town, lon: 8, lat: 47, cell: 500, nx: 4, ny: 2}\n", 57, &err));
     REQUIRE(!setenv("SQUALL_DATA", folder, 1));
     REQUIRE_OK(sq_settings_file("grids.yaml", path, &err));
@@ -224,8 +219,6 @@ static void files_are_found_in_order(void **state)
     REQUIRE_STATUS(sq_settings_file("no.yaml", path, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "no.yaml") && strstr(err.text, folder) && strstr(err.text, SQ_DATA_DIR));
     REQUIRE(!unsetenv("SQUALL_DATA"));
-    unlink(want);
-    rmdir(folder);
 }
 
 static void named_grids_are_grids(void **state)

@@ -16,21 +16,6 @@ const char *__lsan_default_suppressions(void)
     return "leak:libnetcdf\nleak:libhdf5\n";
 }
 
-static char folder[] = "/tmp/squall-broken-XXXXXX";
-
-static int begin(void **state)
-{
-    (void)state;
-    sq_log_level(SQ_LOG_ERROR);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    return rmdir(folder);
-}
-
 static bool full(void)
 {
     return getenv("SQ_TEST_FULL");
@@ -95,11 +80,10 @@ static bool try_file(const char *path)
 
 static void break_file(const char *sample, int places, int flips)
 {
-    char path[256];
+    const char *path = test_path("broken");
     size_t n;
     uint64_t seed = 20190610;
     uint8_t *bytes = slurp(sample, &n);
-    snprintf(path, sizeof path, "%s/broken", folder);
     put(path, bytes, n);
     for (int k = places - 1; k >= 0; k--) {
         assert_int_equal(truncate(path, (off_t)(n * (size_t)k / (size_t)places)), 0);
@@ -164,11 +148,12 @@ static void broken_cf(void **state)
 
 int main(void)
 {
+    sq_log_level(SQ_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(broken_mrms),
         cmocka_unit_test(broken_odim),
         cmocka_unit_test(broken_knmi),
         cmocka_unit_test(broken_cf),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }

@@ -5,31 +5,6 @@
 
 #include "core/log.h"
 
-static char folder[] = "/tmp/squall-cube-XXXXXX";
-
-static int begin(void **state)
-{
-    (void)state;
-    sq_log_level(SQ_LOG_ERROR);
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-static char *in_folder(const char *name)
-{
-    static char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
 static struct sq_inputs *open_path(char *path)
 {
     struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
@@ -42,7 +17,7 @@ static struct sq_inputs *open_path(char *path)
 /* A file of n frames at the given times; the first cell of frame i is i. */
 static struct sq_inputs *frames_at(const int64_t *time, int n)
 {
-    char *path = in_folder("f.nc");
+    char *path = test_path("f.nc");
     small_cf_write(path, (struct small_cf){.n = n, .time = time});
     return open_path(path);
 }
@@ -140,6 +115,32 @@ static void spans_beyond_reason_are_refused(void **state)
     sq_inputs_close(&in);
 }
 
+/* Frames of nothing at the end: passed over where the newest shall show something, else kept. */
+static void the_newest_frame_shall_show_something(void **state)
+{
+    (void)state;
+    const int64_t t[] = {0, 300, 600, 900};
+    double raw[4 * SMALL_NX * SMALL_NY];
+    for (int i = 0; i < 48; i++)
+        raw[i] = i < 24 ? i / 12 : (double)NAN;
+    small_cf_write(test_path("f.nc"), (struct small_cf){.n = 4, .time = t, .value = raw});
+    struct sq_inputs *in = open_path(test_path("f.nc"));
+    check_cube(in, (struct sq_cube_params){NEWEST, .observed = true}, 300, WANT(0, 1));
+    check_cube(in, (struct sq_cube_params){NEWEST, .frames = 3, .observed = true}, 300, WANT(-1, 0, 1));
+    struct sq_cube c = {0};
+    struct sq_err err = {0};
+    struct sq_cube_params p = {NEWEST, .frames = 2, .observed = true};
+    REQUIRE_STATUS(sq_cube_build(in, &p, &c, &err), SQ_FAILED);
+    REQUIRE(strstr(err.text, "no observed cell") && strstr(err.text, "newest 2 frames"));
+    p = (struct sq_cube_params){.at = INT64_MAX, .from = 600, .observed = true};
+    REQUIRE_STATUS(sq_cube_build(in, &p, &c, &err), SQ_FAILED);
+    p = (struct sq_cube_params){NEWEST};
+    REQUIRE_OK(sq_cube_build(in, &p, &c, &err));
+    REQUIRE(c.n == 4 && c.frame[3].time == 900 && c.frame[3].coverage == 0);
+    sq_cube_finish(&c);
+    sq_inputs_close(&in);
+}
+
 static void another_grid_is_refused_or_regridded(void **state)
 {
     (void)state;
@@ -147,15 +148,15 @@ static void another_grid_is_refused_or_regridded(void **state)
     double one[4 * 4] = {0};
     for (int i = 0; i < 16; i++)
         one[i] = 1;
-    small_cf_write(in_folder("a.nc"), (struct small_cf){.time = t0});
-    small_cf_write(in_folder("b.nc"), (struct small_cf){.time = t1, .nx = 4, .ny = 4, .value = one});
-    small_cf_write(in_folder("c.nc"), (struct small_cf){.time = t2});
-    struct sq_inputs *in = open_path(folder);
+    small_cf_write(test_path("a.nc"), (struct small_cf){.time = t0});
+    small_cf_write(test_path("b.nc"), (struct small_cf){.time = t1, .nx = 4, .ny = 4, .value = one});
+    small_cf_write(test_path("c.nc"), (struct small_cf){.time = t2});
+    struct sq_inputs *in = open_path(test_folder());
     struct sq_cube c = {0};
     struct sq_err err = {0};
     struct sq_cube_params p = {NEWEST};
     REQUIRE_STATUS(sq_cube_build(in, &p, &c, &err), SQ_FAILED);
-    REQUIRE(strstr(err.text, in_folder("b.nc")));
+    REQUIRE(strstr(err.text, test_path("b.nc")));
     p.grid = &sq_inputs_info(in, 0)->grid;
     REQUIRE_OK(sq_cube_build(in, &p, &c, &err));
     assert_int_equal(c.n, 3);
@@ -179,12 +180,14 @@ static void another_grid_is_refused_or_regridded(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
+    sq_log_level(SQ_LOG_ERROR); /* files passed over are logged as warnings */
+#define CASE(f) cmocka_unit_test_teardown(f, test_end)
     const struct CMUnitTest tests[] = {
         CASE(two_minute_frames_are_thinned),
         CASE(gaps_stay_gaps),
         CASE(odd_steps_go_to_the_nearest_slot),
         CASE(spans_beyond_reason_are_refused),
+        CASE(the_newest_frame_shall_show_something),
         CASE(another_grid_is_refused_or_regridded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

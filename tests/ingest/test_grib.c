@@ -6,36 +6,9 @@
 #include "core/instant.h"
 #include "core/log.h"
 
-static char folder[] = "/tmp/squall-grib-XXXXXX";
-
-static int begin(void **state)
-{
-    (void)state;
-    sq_log_level(SQ_LOG_ERROR);
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-static char *in_folder(const char *name)
-{
-    static char path[2][256];
-    static int k;
-    k = !k;
-    snprintf(path[k], sizeof path[k], "%s/%s", folder, name);
-    return path[k];
-}
-
 static void put(const char *name, const uint8_t *bytes, size_t n)
 {
-    FILE *f = fopen(in_folder(name), "wb");
+    FILE *f = fopen(test_path(name), "wb");
     REQUIRE(f && fwrite(bytes, 1, n, f) == n && !fclose(f));
 }
 
@@ -49,7 +22,7 @@ static void put_message(const char *name, struct small_grib g)
 static enum sq_status open_name(const char *name, struct sq_inputs **in, struct sq_err *err)
 {
     struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
-    char *path = *name ? in_folder(name) : folder;
+    char *path = *name ? test_path(name) : test_folder();
     return sq_inputs_open(&path, 1, &p, in, err);
 }
 
@@ -129,7 +102,7 @@ static void several_messages_make_several_frames(void **state)
         const char *name = gz ? "many.grib2.gz" : "many.grib2";
         put("many.grib2", bytes, n);
         if (gz) {
-            gzFile f = gzopen(in_folder(name), "wb");
+            gzFile f = gzopen(test_path(name), "wb");
             REQUIRE(f && gzwrite(f, bytes, (unsigned)n) == (int)n && gzclose(f) == Z_OK);
         }
         REQUIRE_OK(open_name(name, &in, &err));
@@ -157,11 +130,11 @@ static void cut_files_are_refused(void **state)
     for (size_t k = 0; k < n; k++) {
         put("cut", bytes, k);
         REQUIRE_STATUS(open_name("cut", &in, &err), SQ_FAILED);
-        REQUIRE(strstr(err.text, in_folder("cut")));
+        REQUIRE(strstr(err.text, test_path("cut")));
     }
-    gzFile f = gzopen(in_folder("whole.gz"), "wb");
+    gzFile f = gzopen(test_path("whole.gz"), "wb");
     REQUIRE(f && gzwrite(f, bytes, (unsigned)n) == (int)n && gzclose(f) == Z_OK);
-    FILE *whole = fopen(in_folder("whole.gz"), "rb");
+    FILE *whole = fopen(test_path("whole.gz"), "rb");
     REQUIRE(whole);
     n = fread(bytes, 1, sizeof bytes, whole);
     fclose(whole);
@@ -229,19 +202,20 @@ static void a_frame_that_does_not_unpack_is_passed_over_in_folders(void **state)
     REQUIRE_OK(sq_cube_build(in, &p, &c, &err));
     assert_int_equal(c.n, 4); /* 00, 05, a gap, 15: 20 is not there */
     REQUIRE(c.frame[3].rate_mmh && c.frame[3].state && !c.frame[2].rate_mmh && c.frame[1].rate_mmh);
-    assert_string_equal(c.frame[3].path, in_folder("15.grib2"));
+    assert_string_equal(c.frame[3].path, test_path("15.grib2"));
     REQUIRE(isnan(c.frame[3].rate_mmh[0]) && c.frame[3].rate_mmh[2] == 0 && c.frame[3].rate_mmh[7] == 10);
     sq_cube_finish(&c);
     sq_inputs_close(&in);
     REQUIRE_OK(open_name("20.grib2", &in, &err));
     REQUIRE_STATUS(sq_cube_build(in, &p, &c, &err), SQ_FAILED);
-    REQUIRE(strstr(err.text, in_folder("20.grib2")) && !c.frame);
+    REQUIRE(strstr(err.text, test_path("20.grib2")) && !c.frame);
     sq_inputs_close(&in);
 }
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
+    sq_log_level(SQ_LOG_ERROR);
+#define CASE(f) cmocka_unit_test_teardown(f, test_end)
     const struct CMUnitTest tests[] = {
         CASE(codes_are_resolved_in_both_packings),
         CASE(reflectivity_becomes_rate),

@@ -6,23 +6,14 @@
 #include "core/instant.h"
 #include "core/log.h"
 
-static char folder[] = "/tmp/squall-hdf-XXXXXX", path[64];
+static char path[256];
 
 static int begin(void **state)
 {
     (void)state;
     sq_log_level(SQ_LOG_ERROR);
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(path, sizeof path, "%s/f.h5", folder);
+    strcpy(path, test_path("f.h5"));
     return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
 }
 
 static struct sq_field read_it(void)
@@ -212,5 +203,5 @@ int main(void)
         cmocka_unit_test(knmi_formulas_and_times_are_parsed),
         cmocka_unit_test(knmi_that_is_no_rain_sum_is_refused),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, test_end);
 }

@@ -7,37 +7,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-
-static char folder[] = "/tmp/squall-inputs-XXXXXX";
-
-static int begin(void **state)
-{
-    (void)state;
-    sq_log_level(SQ_LOG_ERROR); /* files passed over are logged as warnings */
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][256];
-    static int k;
-    k = (k + 1) % 4;
-    snprintf(path[k], sizeof path[k], "%s/%s", folder, name);
-    return path[k];
-}
+#include <time.h>
 
 static void put(const char *name, const void *bytes, size_t n)
 {
-    FILE *f = fopen(in_folder(name), "wb");
+    FILE *f = fopen(test_path(name), "wb");
     REQUIRE(f && fwrite(bytes, 1, n, f) == n && !fclose(f));
 }
 
@@ -70,28 +44,28 @@ static void check_refused(const char *path, int want)
 static void broken_files_that_are_named_fail(void **state)
 {
     (void)state;
-    check_refused(in_folder("none.nc"), SQ_ABSENT);
-    check_refused(in_folder("none*.nc"), SQ_ABSENT);
+    check_refused(test_path("none.nc"), SQ_ABSENT);
+    check_refused(test_path("none*.nc"), SQ_ABSENT);
     put("empty", "", 0);
-    check_refused(in_folder("empty"), SQ_FAILED);
+    check_refused(test_path("empty"), SQ_FAILED);
     put("text", "not a radar file at all, but long enough to look into", 53);
-    check_refused(in_folder("text"), SQ_FAILED);
+    check_refused(test_path("text"), SQ_FAILED);
     put("hdf", "\x89HDF\r\n\x1a\n and then nothing of use", 33);
-    check_refused(in_folder("hdf"), SQ_FAILED);
+    check_refused(test_path("hdf"), SQ_FAILED);
     put("cdf", "CDF\1\0\0\0\0\0\0", 10);
-    check_refused(in_folder("cdf"), SQ_FAILED);
+    check_refused(test_path("cdf"), SQ_FAILED);
     put("grib", "GRIB\0\0\xd1\2\0\0\0\0\0\0\0\x40", 16);
-    check_refused(in_folder("grib"), SQ_FAILED);
+    check_refused(test_path("grib"), SQ_FAILED);
     put("gzip", "\x1f\x8b\x08\0\0\0\0\0\0\3", 10);
-    check_refused(in_folder("gzip"), SQ_FAILED);
-    NC(mkdir(in_folder("nothing"), 0700));
-    check_refused(in_folder("nothing"), SQ_FAILED);
-    NC(mkfifo(in_folder("pipe"), 0600));
-    check_refused(in_folder("pipe"), SQ_FAILED); /* and does not wait for a writer */
+    check_refused(test_path("gzip"), SQ_FAILED);
+    NC(mkdir(test_path("nothing"), 0700));
+    check_refused(test_path("nothing"), SQ_FAILED);
+    NC(mkfifo(test_path("pipe"), 0600));
+    check_refused(test_path("pipe"), SQ_FAILED); /* and does not wait for a writer */
     put("locked", "x", 1);
-    NC(chmod(in_folder("locked"), 0));
-    if (access(in_folder("locked"), R_OK)) /* root reads all */
-        check_refused(in_folder("locked"), SQ_FAILED);
+    NC(chmod(test_path("locked"), 0));
+    if (access(test_path("locked"), R_OK)) /* root reads all */
+        check_refused(test_path("locked"), SQ_FAILED);
 }
 
 static void a_folder_passes_over_what_is_not_radar(void **state)
@@ -100,27 +74,27 @@ static void a_folder_passes_over_what_is_not_radar(void **state)
     struct sq_inputs *in = NULL;
     struct sq_err err = {0};
     const int64_t one[] = {600}, two[] = {300}, hidden[] = {0};
-    small_cf_write(in_folder("a.nc"), (struct small_cf){.time = one});
-    small_cf_write(in_folder("b.nc"), (struct small_cf){.time = two});
-    small_cf_write(in_folder(".c.nc"), (struct small_cf){.time = hidden});
+    small_cf_write(test_path("a.nc"), (struct small_cf){.time = one});
+    small_cf_write(test_path("b.nc"), (struct small_cf){.time = two});
+    small_cf_write(test_path(".c.nc"), (struct small_cf){.time = hidden});
     put("readme.txt", "hello", 5);
     put("broken.nc", "\x89HDF\r\n\x1a\n", 8);
-    NC(mkdir(in_folder("sub"), 0700));
-    NC(symlink("nowhere", in_folder("dangling")));
-    REQUIRE_OK(open_path(folder, &in, &err));
+    NC(mkdir(test_path("sub"), 0700));
+    NC(symlink("nowhere", test_path("dangling")));
+    REQUIRE_OK(open_path(test_folder(), &in, &err));
     assert_int_equal(sq_inputs_count(in), 2);
     assert_int_equal(sq_inputs_info(in, 0)->time, 300);
-    assert_string_equal(sq_inputs_info(in, 0)->path, in_folder("b.nc"));
+    assert_string_equal(sq_inputs_info(in, 0)->path, test_path("b.nc"));
     assert_string_equal(sq_inputs_info(in, 0)->source, "cf");
     assert_string_equal(sq_inputs_info(in, 0)->product, "rain_rate");
     assert_int_equal(sq_inputs_info(in, 1)->time, 600);
     sq_inputs_close(&in);
     REQUIRE(!in);
     sq_inputs_close(&in); /* NULL is fine */
-    REQUIRE_OK(open_path(in_folder("?.nc"), &in, &err));
+    REQUIRE_OK(open_path(test_path("?.nc"), &in, &err));
     assert_int_equal(sq_inputs_count(in), 2);
     sq_inputs_close(&in);
-    check_refused(in_folder("broken.nc"), SQ_FAILED);
+    check_refused(test_path("broken.nc"), SQ_FAILED);
 }
 
 static void the_first_path_of_one_time_wins(void **state)
@@ -128,13 +102,13 @@ static void the_first_path_of_one_time_wins(void **state)
     (void)state;
     struct sq_inputs *in = NULL;
     struct sq_err err = {0};
-    small_cf_write(in_folder("a.nc"), (struct small_cf){.n = 3});
-    small_cf_write(in_folder("b.nc"), (struct small_cf){.n = 4});
-    const char *paths[] = {in_folder("b.nc"), in_folder("a.nc"), in_folder("b.nc")};
+    small_cf_write(test_path("a.nc"), (struct small_cf){.n = 3});
+    small_cf_write(test_path("b.nc"), (struct small_cf){.n = 4});
+    const char *paths[] = {test_path("b.nc"), test_path("a.nc"), test_path("b.nc")};
     REQUIRE_OK(open_paths(3, paths, &in, &err));
     assert_int_equal(sq_inputs_count(in), 4);
     for (int i = 0; i < 4; i++) {
-        assert_string_equal(sq_inputs_info(in, i)->path, in_folder("b.nc"));
+        assert_string_equal(sq_inputs_info(in, i)->path, test_path("b.nc"));
         assert_int_equal(sq_inputs_info(in, i)->index, i);
     }
     sq_inputs_close(&in);
@@ -147,8 +121,8 @@ static struct sq_field read_small(struct small_cf c, int frame)
     struct sq_inputs *in = NULL;
     struct sq_err err = {0};
     struct sq_field f = {0};
-    small_cf_write(in_folder("v.nc"), c);
-    REQUIRE_OK(open_path(in_folder("v.nc"), &in, &err));
+    small_cf_write(test_path("v.nc"), c);
+    REQUIRE_OK(open_path(test_path("v.nc"), &in, &err));
     REQUIRE_OK(sq_inputs_read(in, frame, &f, &err));
     sq_inputs_close(&in);
     return f;
@@ -171,6 +145,31 @@ static void a_folder_gives_one_product(void **state)
     REQUIRE_OK(open_paths(2, both, &in, &err));
     assert_int_equal(sq_inputs_count(in), 37);
     sq_inputs_close(&in);
+}
+
+/* A long archive is listed in a moment: not every frame is held against every other. */
+static void many_frames_are_listed_fast(void **state)
+{
+    (void)state;
+    enum { N = 60000 };
+    int64_t *t = malloc(N * sizeof *t);
+    REQUIRE(t);
+    for (int i = 0; i < N; i++)
+        t[i] = 600 * (int64_t)i;
+    small_cf_write(test_path("a.nc"), (struct small_cf){.n = N, .nx = 2, .ny = 2, .time = t, .name = "few"});
+    for (int i = 0; i < N; i++)
+        t[i] += 300;
+    small_cf_write(test_path("b.nc"), (struct small_cf){.n = N, .nx = 2, .ny = 2, .time = t, .name = "many"});
+    struct sq_inputs *in = NULL;
+    struct sq_err err = {0};
+    clock_t begun = clock();
+    REQUIRE_OK(open_path(test_folder(), &in, &err));
+    double took_s = (double)(clock() - begun) / CLOCKS_PER_SEC;
+    assert_int_equal(sq_inputs_count(in), N);
+    assert_string_equal(sq_inputs_info(in, N - 1)->product, "many"); /* of equals the one with the newest frame */
+    sq_inputs_close(&in);
+    REQUIRE(took_s < 20); /* 0.5 s; every frame against every other takes minutes */
+    free(t);
 }
 
 static void check_values(struct small_cf c, const float want[SMALL_NX * SMALL_NY])
@@ -292,7 +291,7 @@ static void times_are_read_as_they_are_said(void **state)
 static void what_is_not_an_observation_is_refused(void **state)
 {
     (void)state;
-    const char *path = in_folder("v.nc");
+    const char *path = test_path("v.nc");
     const int64_t never = INT64_MAX;
     const struct small_cf refused[] = {
         {.units = "K", .standard_name = "air_temperature"},
@@ -325,7 +324,7 @@ static void claims_of_hugeness_are_refused(void **state)
     static const size_t size[][3] = {{1, 32000, 32000}, {1, 40000, 4}, {300000, 4, 4}, {1, 1u << 30, 4}};
     for (int k = 0; k < 4; k++) {
         int nc, dim[3], v, vt, vx, vy;
-        const char *path = in_folder("huge.nc");
+        const char *path = test_path("huge.nc");
         const size_t chunk[3] = {1, 4, 4};
         NC(nc_create(path, NC_NETCDF4 | NC_CLOBBER, &nc));
         NC(nc_def_dim(nc, "time", size[k][0], &dim[0]));
@@ -359,11 +358,11 @@ static void classic_headers_that_claim_too_much_are_refused(void **state)
     static const uint8_t wide[] = "CDF\5\0\0\0\0\0\0\0\0\0\0\0\12\0\0\0\0\x7f\xff\xff\xff";
     static const uint8_t name[] = "CDF\2\0\0\0\0\0\0\0\12\0\0\0\1\xff\xff\xff\xf0x\0\0\0";
     put("dims", dims, sizeof dims - 1);
-    check_refused(in_folder("dims"), SQ_FAILED);
+    check_refused(test_path("dims"), SQ_FAILED);
     put("wide", wide, sizeof wide - 1);
-    check_refused(in_folder("wide"), SQ_FAILED);
+    check_refused(test_path("wide"), SQ_FAILED);
     put("name", name, sizeof name - 1);
-    check_refused(in_folder("name"), SQ_FAILED);
+    check_refused(test_path("name"), SQ_FAILED);
 }
 
 static void the_range_disc_is_not_observed_outside(void **state)
@@ -373,7 +372,7 @@ static void the_range_disc_is_not_observed_outside(void **state)
     struct sq_inputs *in = NULL;
     struct sq_err err = {0};
     struct sq_field f = {0};
-    char *path = (char *)(uintptr_t)in_folder("v.nc");
+    char *path = (char *)(uintptr_t)test_path("v.nc");
     static double dry[41 * 41];
     small_cf_write(path, (struct small_cf){.nx = 41, .ny = 41, .value = dry, .x0 = -20000, .dx = 1000,
                                            .y0 = 20000, .dy = -1000});
@@ -392,12 +391,14 @@ static void the_range_disc_is_not_observed_outside(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
+    sq_log_level(SQ_LOG_ERROR); /* files passed over are logged as warnings */
+#define CASE(f) cmocka_unit_test_teardown(f, test_end)
     const struct CMUnitTest tests[] = {
         CASE(broken_files_that_are_named_fail),
         CASE(a_folder_passes_over_what_is_not_radar),
         CASE(the_first_path_of_one_time_wins),
         CASE(a_folder_gives_one_product),
+        CASE(many_frames_are_listed_fast),
         CASE(units_and_packing_become_rates),
         CASE(missing_dry_and_wet_stay_apart),
         CASE(grids_come_out_north_up_in_metres),

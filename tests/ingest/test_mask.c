@@ -52,9 +52,7 @@ static void masks_are_read_north_first(void **state)
 {
     (void)state;
     struct sq_err err = {0};
-    char dir[] = "/tmp/squall-mask-XXXXXX", path[64];
-    REQUIRE(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/mask.nc", dir);
+    const char *path = test_path("mask.nc");
     write_mask(path, "");
     struct sq_mask m;
     int64_t issue;
@@ -75,8 +73,6 @@ static void masks_are_read_north_first(void **state)
     REQUIRE_STATUS(sq_mask_read(path, &m, &err), SQ_FAILED);
     REQUIRE(!truncate(path, 0));
     REQUIRE_STATUS(sq_mask_issue(path, &issue, &err), SQ_FAILED);
-    unlink(path);
-    rmdir(dir);
 }
 
 static void masks_of_others_are_read(void **state)
@@ -99,5 +95,5 @@ int main(void)
         cmocka_unit_test(masks_are_read_north_first),
         cmocka_unit_test(masks_of_others_are_read),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }

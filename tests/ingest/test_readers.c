@@ -12,20 +12,6 @@
 static const struct sq_read_params uncapped = {
     .zr_a = 200, .zr_b = 1.6, .rate_cap_mmh = 1e9, .dbz_cap = 1e3};
 
-static char folder[] = "/tmp/squall_readers_XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return rmdir(folder);
-}
-
 static bool full(void)
 {
     return getenv("SQ_TEST_FULL");
@@ -82,8 +68,8 @@ static void check_states(const struct sq_field *f)
 /* The raw numbers of a dataset, as h5dump writes them; caller frees. */
 static void *h5dump(const char *name, const char *dataset, size_t bytes)
 {
-    char command[9000], out[64];
-    snprintf(out, sizeof out, "%s/raw", folder);
+    char command[9000];
+    const char *out = test_path("raw");
     snprintf(command, sizeof command, "h5dump -d %s -b LE -o %s '%s/%s' >/dev/null", dataset, out, test_shared(),
              name);
     assert_int_equal(system(command), 0);
@@ -422,5 +408,5 @@ int main(void)
         cmocka_unit_test(events_are_what_h5dump_prints),
         cmocka_unit_test(openmrg_tells_missing_from_dry),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }

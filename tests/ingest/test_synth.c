@@ -5,18 +5,8 @@
 #include "core/crs.h"
 #include "ingest.h"
 
-#include <dirent.h>
-
 #define SIDE 160
 #define FRAMES 7
-
-static char folder[] = "/tmp/squall_synth_XXXXXX";
-
-static char *in_folder(const char *name, char path[256])
-{
-    snprintf(path, 256, "%s/%s", folder, name);
-    return path;
-}
 
 static struct sq_synth_params storm(uint64_t seed)
 {
@@ -39,10 +29,10 @@ static void read_cube(char *path, struct sq_cube *ret)
 
 static void write_storm(uint64_t seed, const char *name, struct sq_cube *ret)
 {
-    char path[256];
+    char *path = test_path(name);
     struct sq_synth_params p = storm(seed);
     struct sq_err err = {0};
-    REQUIRE_OK(sq_synth_write(in_folder(name, path), &p, &err));
+    REQUIRE_OK(sq_synth_write(path, &p, &err));
     read_cube(path, ret);
     assert_int_equal(ret->n, FRAMES);
     assert_int_equal(ret->step_s, 300);
@@ -142,14 +132,14 @@ static void a_seed_is_a_storm(void **state)
 static void a_cube_comes_back(void **state)
 {
     (void)state;
-    char path[256];
+    char *path = test_path("cube.nc");
     struct sq_err err = {0};
     struct sq_cube a = {0}, b = {0};
     write_storm(9, "whole.nc", &a);
     free(a.frame[2].rate_mmh);
     a.frame[2].rate_mmh = NULL;
     a.frame[3].rate_mmh[5] = 700; /* more than the file can say */
-    REQUIRE_OK(sq_cube_write(in_folder("cube.nc", path), &a, &err));
+    REQUIRE_OK(sq_cube_write(path, &a, &err));
     read_cube(path, &b);
     assert_int_equal(b.n, FRAMES);
     REQUIRE(!b.frame[2].rate_mmh);
@@ -170,33 +160,20 @@ static void what_cannot_be_written_leaves_nothing(void **state)
     (void)state;
     struct sq_err err = {0};
     struct sq_synth_params p = storm(1);
-    char path[256];
-    REQUIRE_STATUS(sq_synth_write(in_folder("none/storm.nc", path), &p, &err), SQ_FAILED);
+    char *path = test_path("bad.nc");
+    REQUIRE_STATUS(sq_synth_write(test_path("none/storm.nc"), &p, &err), SQ_FAILED);
     p.grid.nx = 0;
-    REQUIRE_STATUS(sq_synth_write(in_folder("bad.nc", path), &p, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_synth_write(path, &p, &err), SQ_FAILED);
     strcpy(p.grid.crs, "nonsense");
     p.grid.nx = SIDE;
     REQUIRE_STATUS(sq_synth_write(path, &p, &err), SQ_FAILED);
     struct sq_cube gap = {.n = 0};
     REQUIRE_STATUS(sq_cube_write(path, &gap, &err), SQ_FAILED);
     REQUIRE(access(path, F_OK) == -1);
-    DIR *d = opendir(folder);
+    DIR *d = opendir(test_folder());
     for (struct dirent *f; (f = readdir(d));)
         REQUIRE(!strstr(f->d_name, ".tmp"));
     closedir(d);
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char path[512];
-    DIR *d = opendir(folder);
-    for (struct dirent *f; (f = readdir(d));) {
-        snprintf(path, sizeof path, "%s/%s", folder, f->d_name);
-        unlink(path);
-    }
-    closedir(d);
-    return rmdir(folder);
 }
 
 int main(void)
@@ -208,7 +185,5 @@ int main(void)
         cmocka_unit_test(a_cube_comes_back),
         cmocka_unit_test(what_cannot_be_written_leaves_nothing),
     };
-    if (!mkdtemp(folder))
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }

@@ -247,8 +247,8 @@ static void made_up_event(double cell_m)
 {
     struct sq_err err = {0};
     enum { NX = 83, NY = 61, CELLS = NX * NY, STEP = 300 };
-    char dir[] = "/tmp/squall-scores-XXXXXX", path[4096];
-    REQUIRE(mkdtemp(dir));
+    const char *dir = test_folder();
+    char path[4096];
     struct sq_forecast f = made_forecast(NX, NY, cell_m);
     f.n_lead = 3;
     float *event = malloc(6 * CELLS * sizeof *event);
@@ -291,7 +291,7 @@ static void made_up_event(double cell_m)
         snprintf(path, sizeof path, "%s/out.csv", dir);
         REQUIRE(compare(path, s, rate ? "MAE" : NULL) >= (rate ? 8 : 8 * 80));
     }
-    run("rm -r %s", dir);
+    (void)test_end(NULL);
     for (int j = 0; j < 2; j++)
         for (int k = 0; k < 3; k++)
             sq_lead_finish(&lead[j][k]);
@@ -315,8 +315,8 @@ static void agrees_on_a_real_event(void **state)
     NEED_SCORER();
     struct sq_err err = {0};
     enum { NX = 710, NY = 640, CELLS = NX * NY };
-    char dir[] = "/tmp/squall-scores-XXXXXX", event[8192], steps[8192], mask[8192];
-    REQUIRE(mkdtemp(dir));
+    const char *dir = test_folder();
+    char event[8192], steps[8192], mask[8192];
     snprintf(event, sizeof event, "%s/events/mch_20160711.nc", test_shared());
     snprintf(steps, sizeof steps, "%s/steps/mch_20160711/steps_20160711T2100.nc", test_shared());
     snprintf(mask, sizeof mask, "%s/steps/mch_20160711/mask_20160711T2100.nc", test_shared());
@@ -353,7 +353,7 @@ static void agrees_on_a_real_event(void **state)
     char csv[4096];
     snprintf(csv, sizeof csv, "%s/out.csv", dir);
     REQUIRE(compare(csv, s, NULL) >= 2 * 80);
-    run("rm -r %s", dir);
+    (void)test_end(NULL);
     sq_scores_destroy(&s);
     sq_lead_finish(&l);
     free(truth);

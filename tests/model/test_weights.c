@@ -6,26 +6,13 @@
 #include "model.h"
 #include "weights.h"
 
-#include <sys/stat.h>
+static char path[256];
 
-static char folder[64], path[128];
-
-static int make_folder(void **state)
+static int begin(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "./weights_XXXXXX");
-    if (!mkdtemp(folder))
-        return 1;
-    snprintf(path, sizeof path, "%s/w.nc", folder);
+    strcpy(path, test_path("w.nc"));
     return 0;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
 }
 
 static struct sq_weights some_weights(void)
@@ -127,7 +114,7 @@ static void broken_files_end_in_a_line(void **state)
     unsigned char *bytes;
     REQUIRE_OK(sq_weights_write(path, &w, NULL, &err));
     size_t n = slurp(path, &bytes);
-    snprintf(broken, sizeof broken, "%s/broken.nc", folder);
+    snprintf(broken, sizeof broken, "%s/broken.nc", test_folder());
     for (size_t k = 0; k < 50; k++) {
         REQUIRE_OK(sq_publish_bytes(broken, bytes, n * k / 50, &err));
         REQUIRE_STATUS(sq_weights_read(broken, &back, &err), SQ_FAILED);
@@ -193,9 +180,9 @@ static void training_is_seeded_and_resumable(void **state)
     struct sq_err err = {0};
     struct sq_cube c;
     char recipe[160], a[160], b[160];
-    snprintf(recipe, sizeof recipe, "%s/recipe.yaml", folder);
-    snprintf(a, sizeof a, "%s/a.nc", folder);
-    snprintf(b, sizeof b, "%s/b.nc", folder);
+    snprintf(recipe, sizeof recipe, "%s/recipe.yaml", test_folder());
+    snprintf(a, sizeof a, "%s/a.nc", test_folder());
+    snprintf(b, sizeof b, "%s/b.nc", test_folder());
     make_event(&c);
     write_recipe(recipe, 100);
     struct sq_train_params p = {.recipe = recipe, .out = a, .threads = 1};
@@ -241,7 +228,7 @@ static void bad_recipes_are_refused(void **state)
     struct sq_err err = {0};
     struct sq_cube c;
     char recipe[160];
-    snprintf(recipe, sizeof recipe, "%s/bad.yaml", folder);
+    snprintf(recipe, sizeof recipe, "%s/bad.yaml", test_folder());
     make_event(&c);
     struct sq_train_params p = {.recipe = recipe, .out = path, .threads = 1};
     REQUIRE_STATUS(sq_train(&p, &c, 1, NULL, &err), SQ_FAILED);
@@ -265,5 +252,5 @@ int main(void)
         cmocka_unit_test(training_is_seeded_and_resumable),
         cmocka_unit_test(bad_recipes_are_refused),
     };
-    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+    return cmocka_run_group_tests(tests, begin, test_end);
 }

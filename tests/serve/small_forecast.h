@@ -98,33 +98,6 @@ static inline enum sq_status small_write(const char *path, const struct sq_forec
     return status;
 }
 
-/* ---- a folder for the files of one test ------------------------------------------------------------------ */
-
-static char folder[] = "product.XXXXXX";
-
-static inline int set_up(void **state)
-{
-    (void)state;
-    strcpy(folder, "product.XXXXXX");
-    sq_log_level(SQ_LOG_ERROR);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static inline int tear_down(void **state)
-{
-    char command[64];
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-static inline const char *in_folder(const char *name)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
 static inline long size_of(const char *path)
 {
     struct stat st;

@@ -4,34 +4,6 @@
 #include "core/crs.h"
 #include "view.h"
 
-#include <sys/stat.h>
-
-static char folder[64];
-
-static const char *in_folder(const char *name)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "coastXXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    static const char *const name[] = {"binned_GSHHS_l.nc", "binned_border_l.nc", "broken.nc", "cut.nc", "stderr"};
-    (void)state;
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
-        unlink(in_folder(name[i]));
-    unsetenv("SQUALL_GSHHG");
-    return rmdir(folder);
-}
-
 static const double world[4] = {-180, -90, 180, 90};
 
 static void segments_are_read(void **state)
@@ -40,7 +12,7 @@ static void segments_are_read(void **state)
     struct sq_err err = {0};
     struct sq_coast c = {0};
     for (int border = 0; border < 2; border++) {
-        const char *path = in_folder(border ? "binned_border_l.nc" : "binned_GSHHS_l.nc");
+        const char *path = test_path(border ? "binned_border_l.nc" : "binned_GSHHS_l.nc");
         small_coast_write(path, (struct small_coast){.border = border});
         REQUIRE_OK(sq_coast_read(path, world, &c, &err));
         assert_int_equal(c.n_line, 2);
@@ -70,7 +42,7 @@ static void bins_outside_are_left_out(void **state)
         {{300, 10, 340, 60}, 0},   {{-355, 10, -350, 60}, 2}, {{80, 10, 80.5, 60}, 2}, {{100, 10, 130, 60}, 0},
         {{5, -60, 7, -10}, 0},     {{89, 1, 400, 2}, 2},
     };
-    const char *path = in_folder("binned_GSHHS_l.nc");
+    const char *path = test_path("binned_GSHHS_l.nc");
     small_coast_write(path, (struct small_coast){0});
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         REQUIRE_OK(sq_coast_read(path, cases[i].box, &c, &err));
@@ -90,7 +62,7 @@ static void damage_is_refused(void **state)
         {.border = true, .extra_points = -10},
     };
     struct sq_coast c = {0};
-    const char *path = in_folder("broken.nc");
+    const char *path = test_path("broken.nc");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sq_err err = {0};
         small_coast_write(path, cases[i]);
@@ -107,20 +79,20 @@ static void cut_files_are_refused(void **state)
     static uint8_t bytes[1 << 14];
     struct sq_err err = {0};
     struct sq_coast c = {0};
-    const char *path = in_folder("binned_GSHHS_l.nc");
+    const char *path = test_path("binned_GSHHS_l.nc");
     small_coast_write(path, (struct small_coast){0});
     FILE *f = fopen(path, "rb");
     REQUIRE(f);
     size_t n = fread(bytes, 1, sizeof bytes, f);
     fclose(f);
     REQUIRE(n > 200 && n < sizeof bytes);
-    path = in_folder("cut.nc");
+    path = test_path("cut.nc");
     for (size_t keep = 0; keep + 64 < n; keep += 37) { /* the last points may be cut unseen: netCDF pads */
         REQUIRE((f = fopen(path, "wb")) && fwrite(bytes, 1, keep, f) == keep && !fclose(f));
         if (sq_coast_read(path, world, &c, &err) == SQ_OK)
             sq_coast_finish(&c);
     }
-    REQUIRE_STATUS(sq_coast_read(in_folder("absent.nc"), world, &c, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_coast_read(test_path("absent.nc"), world, &c, &err), SQ_FAILED);
 }
 
 static void detail_suits_the_scale(void **state)
@@ -128,11 +100,11 @@ static void detail_suits_the_scale(void **state)
     (void)state;
     struct sq_err err = {0};
     char path[128];
-    setenv("SQUALL_GSHHG", folder, 1);
-    small_coast_write(in_folder("binned_GSHHS_l.nc"), (struct small_coast){0});
+    setenv("SQUALL_GSHHG", test_folder(), 1);
+    small_coast_write(test_path("binned_GSHHS_l.nc"), (struct small_coast){0});
     for (double km = 0.01; km < 1000; km *= 10) { /* what there is, whatever is asked for */
         REQUIRE_OK(sq_coast_find(SQ_COASTLINE, km, path, sizeof path, &err));
-        assert_string_equal(path, in_folder("binned_GSHHS_l.nc"));
+        assert_string_equal(path, test_path("binned_GSHHS_l.nc"));
     }
     setenv("SQUALL_GSHHG", "/nonexistent", 1);
     REQUIRE_STATUS(sq_coast_find(SQ_COASTLINE, 1, path, sizeof path, &err), SQ_ABSENT);
@@ -178,9 +150,9 @@ static void lines_fall_where_they_belong(void **state)
     const double cell_m[2] = {1000, 1000}, degrees_m[2] = {700, 1110};
     struct sq_grid mrms = {.nx = 2000, .ny = 1000, .x0 = 355.005, .y0 = 54.995, .dx = 0.01, .dy = 0.01,
                            .crs = "+proj=longlat +datum=WGS84 +no_defs"};
-    setenv("SQUALL_GSHHG", folder, 1);
-    small_coast_write(in_folder("binned_GSHHS_l.nc"), (struct small_coast){0});
-    small_coast_write(in_folder("binned_border_l.nc"), (struct small_coast){.border = true});
+    setenv("SQUALL_GSHHG", test_folder(), 1);
+    small_coast_write(test_path("binned_GSHHS_l.nc"), (struct small_coast){0});
+    small_coast_write(test_path("binned_border_l.nc"), (struct small_coast){.border = true});
     for (int k = 0; k < 2; k++) {
         struct sq_view v = {0};
         REQUIRE_OK(sq_view_init(&v, k ? &mrms : &knmi, k ? degrees_m : cell_m, 900, true, &err));
@@ -223,7 +195,7 @@ static void missing_files_are_said_once(void **state)
     setenv("SQUALL_GSHHG", "/nonexistent", 1);
     fflush(stderr);
     int old = dup(2);
-    FILE *f = fopen(in_folder("stderr"), "w+");
+    FILE *f = fopen(test_path("stderr"), "w+");
     REQUIRE(old >= 0 && f && dup2(fileno(f), 2) == 2);
     enum sq_status status = sq_view_init(&v, &knmi, cell_m, 700, true, &err);
     fflush(stderr);
@@ -249,5 +221,5 @@ int main(void)
         cmocka_unit_test(the_dutch_coast_is_in_place),
         cmocka_unit_test(missing_files_are_said_once),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }

@@ -8,48 +8,17 @@
 #include "serve.h"
 #include "view.h"
 
-#include <dirent.h>
 #include <png.h>
 
-static char folder[64];
-
-static const char *in_folder(const char *name)
-{
-    static char path[2][512];
-    static int turn;
-    turn ^= 1;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    setenv("SQUALL_GSHHG", "/nonexistent", 1); /* the same pictures on every machine */
-    strcpy(folder, "pictureXXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int files_in_folder(bool remove_them)
+static int files_in_folder(void)
 {
     int n = 0;
-    DIR *d = opendir(folder);
+    DIR *d = opendir(test_folder());
     REQUIRE(d);
     for (struct dirent *f; (f = readdir(d));)
-        if (strcmp(f->d_name, ".") != 0 && strcmp(f->d_name, "..") != 0) {
-            n++;
-            if (remove_them)
-                unlink(in_folder(f->d_name));
-        }
+        n += strcmp(f->d_name, ".") && strcmp(f->d_name, "..");
     closedir(d);
     return n;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    files_in_folder(true);
-    return rmdir(folder);
 }
 
 /* ---- reading back ------------------------------------------------------------------------------------ */
@@ -251,7 +220,7 @@ static void missing_dry_and_rain_differ(void **state)
     thirds(l.prob + CELLS, 0.55f);
     thirds(l.rate + CELLS, 7);
     for (int k = 0; k < 3; k++) {
-        const char *path = in_folder("map.png");
+        const char *path = test_path("map.png");
         if (k == 0)
             REQUIRE_OK(sq_picture_probability(p, &l, 5, 1, path, &err));
         else if (k == 1)
@@ -294,8 +263,8 @@ static void dry_maps_say_so(void **state)
         int dark = 0;
         for (int i = 0; i < CELLS; i++)
             values[i] = k == 0 ? 0.05f : k == 1 ? NAN : 0.2f;
-        REQUIRE_OK(sq_picture_observed(p, values, in_folder("note.png"), &err));
-        struct image m = read_png(in_folder("note.png"));
+        REQUIRE_OK(sq_picture_observed(p, values, test_path("note.png"), &err));
+        struct image m = read_png(test_path("note.png"));
         for (int y = m.h / 2 - 40; y < m.h / 2 + 40; y++)
             for (int x = m.w / 2 - 80; x < m.w / 2 + 80; x++)
                 dark += (pixel(&m, x, y) & 0xff) < 0x80;
@@ -409,11 +378,11 @@ static void a_bad_path_is_one_line(void **state)
     struct sq_painter *p = painter(&f, 300);
     float *values = calloc(CELLS, sizeof *values);
     REQUIRE(values);
-    files_in_folder(true);
-    REQUIRE_STATUS(sq_picture_observed(p, values, in_folder("no/such/map.png"), &err), SQ_FAILED);
+    (void)test_end(NULL);
+    REQUIRE_STATUS(sq_picture_observed(p, values, test_path("no/such/map.png"), &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "no/such") && !strchr(err.text, '\n'));
-    REQUIRE_STATUS(sq_picture_observed(p, values, folder, &err), SQ_FAILED);
-    assert_int_equal(files_in_folder(false), 0);
+    REQUIRE_STATUS(sq_picture_observed(p, values, test_folder(), &err), SQ_FAILED);
+    assert_int_equal(files_in_folder(), 0);
     free(values);
     sq_painter_destroy(&p);
     sq_painter_destroy(&p);
@@ -442,11 +411,11 @@ static void pictures_repeat_to_the_byte(void **state)
     thirds(values, 3);
     for (int k = 0; k < 2; k++) {
         struct sq_painter *p = painter(&f, 300);
-        REQUIRE_OK(sq_picture_observed(p, values, in_folder(k ? "b.png" : "a.png"), &err));
+        REQUIRE_OK(sq_picture_observed(p, values, test_path(k ? "b.png" : "a.png"), &err));
         sq_painter_destroy(&p);
     }
-    size_t n = slurp(in_folder("a.png"), a, ROOM);
-    REQUIRE(slurp(in_folder("b.png"), b, ROOM) == n && memcmp(a, b, n) == 0);
+    size_t n = slurp(test_path("a.png"), a, ROOM);
+    REQUIRE(slurp(test_path("b.png"), b, ROOM) == n && memcmp(a, b, n) == 0);
     free(values);
     free(a);
     free(b);
@@ -460,8 +429,8 @@ static void many_colours_stay_exact(void **state)
     for (int colours = 256; colours <= 257; colours++) {
         for (int i = 0; i < 300; i++)
             rgb[i] = (uint32_t)(i % colours) * 0x10203u & 0xffffff;
-        REQUIRE_OK(sq_png_write(in_folder("many.png"), 20, 15, rgb, NULL, 0, &err));
-        struct image m = read_png(in_folder("many.png"));
+        REQUIRE_OK(sq_png_write(test_path("many.png"), 20, 15, rgb, NULL, 0, &err));
+        struct image m = read_png(test_path("many.png"));
         assert_int_equal(m.type, colours <= 256 ? PNG_COLOR_TYPE_PALETTE : PNG_COLOR_TYPE_RGB);
         for (int i = 0; i < 300; i++)
             assert_int_equal(pixel(&m, i % 20, i / 20), rgb[i]);
@@ -487,12 +456,12 @@ static void sheets_fill_as_leads_come(void **state)
     for (int i = 0; i < 2; i++)
         thirds(l.prob + i * CELLS, 0.55f);
     REQUIRE_OK(sq_sheet_create(p, seen, thresholds, 2, &s, &err));
-    REQUIRE_OK(sq_sheet_write(s, in_folder("sheet.png"), &err));
-    struct image empty = read_png(in_folder("sheet.png"));
+    REQUIRE_OK(sq_sheet_write(s, test_path("sheet.png"), &err));
+    struct image empty = read_png(test_path("sheet.png"));
     for (int i = 0; i < f.n_lead; i++)
         sq_sheet_put(s, &l, i);
-    REQUIRE_OK(sq_sheet_write(s, in_folder("sheet.png"), &err));
-    struct image full = read_png(in_folder("sheet.png"));
+    REQUIRE_OK(sq_sheet_write(s, test_path("sheet.png"), &err));
+    struct image full = read_png(test_path("sheet.png"));
     assert_int_equal(empty.w, full.w);
     assert_int_equal(empty.h, full.h);
     /* 6 leads, 2 thresholds, a third of panels of 240 x 160 pixels; lines cover a few */
@@ -525,8 +494,8 @@ static void sheets_of_little_work(void **state)
         REQUIRE_OK(sq_lead_init(&l, &f, &err));
         REQUIRE_OK(sq_sheet_create(p, seen, thresholds, k, &s, &err));
         sq_sheet_put(s, &l, 0);
-        REQUIRE_OK(sq_sheet_write(s, in_folder("little.png"), &err));
-        struct image m = read_png(in_folder("little.png"));
+        REQUIRE_OK(sq_sheet_write(s, test_path("little.png"), &err));
+        struct image m = read_png(test_path("little.png"));
         REQUIRE(m.w > 500 && m.h > 400);
         free(m.rgb);
         sq_lead_finish(&l);
@@ -555,8 +524,8 @@ static void plots_show_every_line(void **state)
     uint32_t seen[8];
     for (int log = 0; log < 2; log++) {
         p.log_y = log;
-        REQUIRE_OK(sq_plot_write(&p, in_folder("lines.png"), &err));
-        struct image m = read_png(in_folder("lines.png"));
+        REQUIRE_OK(sq_plot_write(&p, test_path("lines.png"), &err));
+        struct image m = read_png(test_path("lines.png"));
         assert_string_equal(text_of(&m, "Title"), "Lines");
         for (int i = 0; i < 8; i++) /* samples of the legend: their markers' columns */
             seen[i] = pixel(&m, 738, 58 + 22 * i);
@@ -581,13 +550,13 @@ static void plots_take_any_numbers(void **state)
         for (int log = 0; log < 2; log++)
             for (int from = 0; from < 5; from++) {
                 struct sq_plot p = {.diagonal = n % 2, .log_y = log, .n = from + n <= 5 ? n : 5 - from, .line = lines + from};
-                REQUIRE_OK(sq_plot_write(&p, in_folder("odd.png"), &err));
-                struct image m = read_png(in_folder("odd.png"));
+                REQUIRE_OK(sq_plot_write(&p, test_path("odd.png"), &err));
+                struct image m = read_png(test_path("odd.png"));
                 free(m.rgb);
             }
     struct sq_plot p = {.n = 1, .line = lines, .y_min = 0, .y_max = 1, .log_y = true}; /* no logarithm of 0 */
-    REQUIRE_OK(sq_plot_write(&p, in_folder("odd.png"), &err));
-    REQUIRE_STATUS(sq_plot_write(&p, in_folder("no/odd.png"), &err), SQ_FAILED);
+    REQUIRE_OK(sq_plot_write(&p, test_path("odd.png"), &err));
+    REQUIRE_STATUS(sq_plot_write(&p, test_path("no/odd.png"), &err), SQ_FAILED);
 }
 
 /* ---- lettering --------------------------------------------------------------------------------------- */
@@ -659,5 +628,6 @@ int main(void)
         cmocka_unit_test(every_sign_has_a_shape),
         cmocka_unit_test(strokes_are_cut_at_the_edge),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    setenv("SQUALL_GSHHG", "/nonexistent", 1); /* the same pictures on every machine */
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }

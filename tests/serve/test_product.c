@@ -16,7 +16,7 @@
 static int files(void)
 {
     int n = 0;
-    DIR *d = opendir(folder);
+    DIR *d = opendir(test_folder());
     REQUIRE(d);
     for (struct dirent *f; (f = readdir(d));)
         n += strcmp(f->d_name, ".") && strcmp(f->d_name, "..");
@@ -92,8 +92,8 @@ static void comes_back(const struct small_grid *g)
     const struct sq_forecast *back;
     struct sq_product_reader *r = NULL;
     double cell[2];
-    REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
-    REQUIRE_OK(sq_product_open(in_folder("f.nc"), &back, &r, &err));
+    REQUIRE_OK(small_write(test_path("f.nc"), &f, f.n_lead, &err));
+    REQUIRE_OK(sq_product_open(test_path("f.nc"), &back, &r, &err));
     require_same_story(&f, back);
     REQUIRE_OK(sq_crs_cell_m(&f.grid, cell, &err));
     REQUIRE_NEAR(back->cell_m[0], cell[0], 1e-6 * cell[0]); /* the step has been through differences */
@@ -135,8 +135,8 @@ static void a_forecast_of_little_comes_back(void **state)
     free(f.observed);
     f.observed = NULL;
     f.model[0] = f.institution[0] = f.inputs_missing[0] = 0;
-    REQUIRE_OK(small_write(in_folder("f.nc"), &f, 1, &err));
-    REQUIRE_OK(sq_product_open(in_folder("f.nc"), &back, &r, &err));
+    REQUIRE_OK(small_write(test_path("f.nc"), &f, 1, &err));
+    REQUIRE_OK(sq_product_open(test_path("f.nc"), &back, &r, &err));
     REQUIRE(!back->quality && !*back->model && !*back->institution && !*back->inputs_missing);
     require_same_leads(&f, r);
     REQUIRE_STATUS(sq_product_observed(r, NULL, &err), SQ_ABSENT);
@@ -156,10 +156,10 @@ static void the_projection_is_understood_by_cf_alone(void **state)
         struct sq_crs_map *a = NULL, *b = NULL;
         int nc, var = -1;
         double ax = f.grid.x0, ay = f.grid.y0, bx = ax, by = ay;
-        REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
-        REQUIRE(!nc_open(in_folder("f.nc"), NC_WRITE, &nc) && !nc_inq_varid(nc, "crs", &var));
+        REQUIRE_OK(small_write(test_path("f.nc"), &f, f.n_lead, &err));
+        REQUIRE(!nc_open(test_path("f.nc"), NC_WRITE, &nc) && !nc_inq_varid(nc, "crs", &var));
         REQUIRE(!nc_del_att(nc, var, "proj_params") && !nc_close(nc));
-        REQUIRE_OK(sq_product_open(in_folder("f.nc"), &back, &r, &err));
+        REQUIRE_OK(sq_product_open(test_path("f.nc"), &back, &r, &err));
         REQUIRE_OK(sq_crs_map_create(f.grid.crs, SQ_CRS_LONLAT, &a, &err));
         REQUIRE_OK(sq_crs_map_create(back->grid.crs, SQ_CRS_LONLAT, &b, &err));
         sq_crs_forward(a, 1, &ax, &ay);
@@ -195,12 +195,12 @@ static void order_is_enforced_and_nan_never_written(void **state)
             l.rate[k * n + i] = i % 3 ? i % 3 == 1 ? rate[k] : negative[k] : NAN;
         l.mean[i] = i % 3 ? -0.5f : NAN;
     }
-    REQUIRE_OK(sq_product_create(in_folder("f.nc"), &f, &w, &err));
+    REQUIRE_OK(sq_product_create(test_path("f.nc"), &f, &w, &err));
     for (int k = 2; k >= 0; k--)
         REQUIRE_OK(sq_product_put(w, k, &l, &err));
     REQUIRE_OK(sq_product_publish(w, &err));
     sq_product_destroy(&w);
-    REQUIRE_OK(sq_product_open(in_folder("f.nc"), &back, &r, &err));
+    REQUIRE_OK(sq_product_open(test_path("f.nc"), &back, &r, &err));
     REQUIRE_OK(sq_product_get(r, 1, &l, &err));
     sq_product_close(&r);
     REQUIRE(isnan(l.prob[0]) && isnan(l.rate[0]) && isnan(l.mean[0]));
@@ -211,7 +211,7 @@ static void order_is_enforced_and_nan_never_written(void **state)
     REQUIRE(l.rate[2] == 0 && isnan(l.rate[n + 2]) && l.rate[2 * n + 2] == 0.5f);
 
     int nc, var;
-    REQUIRE(!nc_open(in_folder("f.nc"), NC_NOWRITE, &nc) && !nc_inq_varid(nc, PROB, &var));
+    REQUIRE(!nc_open(test_path("f.nc"), NC_NOWRITE, &nc) && !nc_inq_varid(nc, PROB, &var));
     float *raw = malloc(12 * n * sizeof *raw);
     REQUIRE(raw && !nc_get_var_float(nc, var, raw) && !nc_close(nc));
     for (size_t i = 0; i < 12 * n; i++)
@@ -239,12 +239,12 @@ static void what_nobody_saw_and_what_is_dry_takes_little_room(void **state)
         struct sq_product_writer *w = NULL;
         for (size_t i = 0; i < 1000000 && dry; i++)
             l.mean[i] = 0;
-        REQUIRE_OK(sq_product_create(in_folder("f.nc"), &f, &w, &err));
+        REQUIRE_OK(sq_product_create(test_path("f.nc"), &f, &w, &err));
         for (int k = 0; k < 3; k++)
             REQUIRE_OK(sq_product_put(w, k, &l, &err));
         REQUIRE_OK(sq_product_publish(w, &err));
         sq_product_destroy(&w);
-        size[dry] = size_of(in_folder("f.nc"));
+        size[dry] = size_of(test_path("f.nc"));
     }
     /* of 96 MB raw: nothing but what the file says of itself, and three dry maps of 16 chunks */
     REQUIRE(size[0] < 80000);
@@ -275,13 +275,13 @@ static void the_same_forecast_gives_the_same_bytes_whatever_the_threads(void **s
         if (tries++ == 50)
             skip(); /* a very busy machine */
         omp_set_num_threads(1);
-        REQUIRE_OK(small_write(in_folder("a.nc"), &f, f.n_lead, &err));
+        REQUIRE_OK(small_write(test_path("a.nc"), &f, f.n_lead, &err));
         omp_set_num_threads(4);
-        REQUIRE_OK(small_write(in_folder("b.nc"), &f, f.n_lead, &err));
-    } while (strcmp(date_created(in_folder("a.nc"), date[0]), date_created(in_folder("b.nc"), date[1])));
+        REQUIRE_OK(small_write(test_path("b.nc"), &f, f.n_lead, &err));
+    } while (strcmp(date_created(test_path("a.nc"), date[0]), date_created(test_path("b.nc"), date[1])));
     omp_set_num_threads(1);
     size_t n[2];
-    char *a = slurp(in_folder("a.nc"), &n[0]), *b = slurp(in_folder("b.nc"), &n[1]);
+    char *a = slurp(test_path("a.nc"), &n[0]), *b = slurp(test_path("b.nc"), &n[1]);
     assert_int_equal(n[0], n[1]);
     assert_memory_equal(a, b, n[0]);
     free(a);
@@ -297,14 +297,14 @@ static void without_publish_nothing_is_left(void **state)
     struct sq_err err = {0};
     struct sq_forecast f = small_forecast(&small_grids[0]);
     struct sq_product_writer *w = NULL;
-    REQUIRE_OK(sq_product_create(in_folder("f.nc"), &f, &w, &err));
+    REQUIRE_OK(sq_product_create(test_path("f.nc"), &f, &w, &err));
     assert_int_equal(files(), 1);
-    REQUIRE(access(in_folder("f.nc"), F_OK));
+    REQUIRE(access(test_path("f.nc"), F_OK));
     sq_product_destroy(&w);
     assert_int_equal(files(), 0);
     REQUIRE(!w);
     sq_product_destroy(&w);
-    REQUIRE_STATUS(small_write(in_folder("f.nc"), &f, 2, &err), SQ_FAILED);
+    REQUIRE_STATUS(small_write(test_path("f.nc"), &f, 2, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "f.nc") && strstr(err.text, "lead 3 of 3"));
     assert_int_equal(files(), 0);
     sq_forecast_finish(&f);
@@ -316,25 +316,25 @@ static void a_killed_writer_leaves_the_old_forecast(void **state)
     struct sq_err err = {0};
     struct sq_forecast f = small_forecast(&small_grids[0]);
     size_t n[2];
-    REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
-    char *old = slurp(in_folder("f.nc"), &n[0]);
+    REQUIRE_OK(small_write(test_path("f.nc"), &f, f.n_lead, &err));
+    char *old = slurp(test_path("f.nc"), &n[0]);
     pid_t child = fork();
     if (!child) {
         struct sq_product_writer *w = NULL;
         struct sq_lead l = {0};
-        if (sq_lead_init(&l, &f, &err) || sq_product_create(in_folder("f.nc"), &f, &w, &err))
+        if (sq_lead_init(&l, &f, &err) || sq_product_create(test_path("f.nc"), &f, &w, &err))
             _exit(1);
         kill(getpid(), SIGKILL);
     }
     int how = -1;
     REQUIRE(child > 0 && waitpid(child, &how, 0) == child && WIFSIGNALED(how));
     assert_int_equal(files(), 2);
-    char *now = slurp(in_folder("f.nc"), &n[1]);
+    char *now = slurp(test_path("f.nc"), &n[1]);
     assert_int_equal(n[0], n[1]);
     assert_memory_equal(old, now, n[0]);
     free(old);
     free(now);
-    REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
+    REQUIRE_OK(small_write(test_path("f.nc"), &f, f.n_lead, &err));
     assert_int_equal(files(), 1);
     sq_forecast_finish(&f);
 }
@@ -346,7 +346,7 @@ static int write_limited(const struct sq_forecast *f, rlim_t most)
     struct rlimit limit = {most, most};
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &limit);
-    enum sq_status status = small_write(in_folder("f.nc"), f, f->n_lead, &err);
+    enum sq_status status = small_write(test_path("f.nc"), f, f->n_lead, &err);
     return status == SQ_FAILED && strstr(err.text, "f.nc") && !strchr(err.text, '\n') ? 0 : 1;
 }
 
@@ -357,9 +357,9 @@ static void a_full_disk_leaves_nothing(void **state)
     struct small_grid g = small_grids[0];
     g.nx = g.ny = 400;
     struct sq_forecast f = small_forecast(&g);
-    REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
-    long whole = size_of(in_folder("f.nc"));
-    REQUIRE(!unlink(in_folder("f.nc")));
+    REQUIRE_OK(small_write(test_path("f.nc"), &f, f.n_lead, &err));
+    long whole = size_of(test_path("f.nc"));
+    REQUIRE(!unlink(test_path("f.nc")));
     for (int part = 0; part < 20; part++) {
         pid_t child = fork();
         if (!child)
@@ -379,22 +379,23 @@ static void what_cannot_be_written_is_refused(void **state)
     struct sq_err err = {0};
     struct small_grid g = small_grids[0];
     struct sq_forecast f = small_forecast(&g);
-    REQUIRE_STATUS(small_write(in_folder("no/f.nc"), &f, 3, &err), SQ_FAILED);
+    REQUIRE_STATUS(small_write(test_path("no/f.nc"), &f, 3, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "/no"));
     f.grid.nx = 1;
-    REQUIRE_STATUS(small_write(in_folder("f.nc"), &f, 3, &err), SQ_FAILED);
+    REQUIRE_STATUS(small_write(test_path("f.nc"), &f, 3, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "2 x 2"));
     f.grid.nx = g.nx;
     strcpy(f.grid.crs, "+proj=nonsense");
-    REQUIRE_STATUS(small_write(in_folder("f.nc"), &f, 3, &err), SQ_FAILED);
+    REQUIRE_STATUS(small_write(test_path("f.nc"), &f, 3, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "nonsense"));
     assert_int_equal(files(), 0);
     sq_forecast_finish(&f);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_teardown(f, test_end)
 int main(void)
 {
+    sq_log_level(SQ_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         TEST(a_killed_writer_leaves_the_old_forecast), /* first: threads do not outlive a fork */
         TEST(a_full_disk_leaves_nothing),

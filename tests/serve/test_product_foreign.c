@@ -40,16 +40,16 @@ static void what_is_no_forecast_is_refused_by_name(void **state)
 {
     (void)state;
     int nc;
-    refuses(in_folder("none.nc"), SQ_ABSENT, "No such file");
-    refuses(folder, SQ_FAILED, "is not a file");
-    put_bytes(in_folder("empty.nc"), "", 0);
-    refuses(in_folder("empty.nc"), SQ_FAILED, "not a squall forecast");
-    put_bytes(in_folder("text.nc"), "rain later", 10);
-    refuses(in_folder("text.nc"), SQ_FAILED, "not a squall forecast");
-    REQUIRE(!nc_create(in_folder("classic.nc"), NC_CLOBBER, &nc) && !nc_close(nc));
-    refuses(in_folder("classic.nc"), SQ_FAILED, "not a netCDF-4 file");
-    REQUIRE(!nc_create(in_folder("other.nc"), NC_NETCDF4, &nc) && !nc_close(nc));
-    refuses(in_folder("other.nc"), SQ_FAILED, "has no variable " PROB);
+    refuses(test_path("none.nc"), SQ_ABSENT, "No such file");
+    refuses(test_folder(), SQ_FAILED, "is not a file");
+    put_bytes(test_path("empty.nc"), "", 0);
+    refuses(test_path("empty.nc"), SQ_FAILED, "not a squall forecast");
+    put_bytes(test_path("text.nc"), "rain later", 10);
+    refuses(test_path("text.nc"), SQ_FAILED, "not a squall forecast");
+    REQUIRE(!nc_create(test_path("classic.nc"), NC_CLOBBER, &nc) && !nc_close(nc));
+    refuses(test_path("classic.nc"), SQ_FAILED, "not a netCDF-4 file");
+    REQUIRE(!nc_create(test_path("other.nc"), NC_NETCDF4, &nc) && !nc_close(nc));
+    refuses(test_path("other.nc"), SQ_FAILED, "has no variable " PROB);
 }
 
 struct twist {
@@ -139,11 +139,11 @@ static void a_forecast_with_a_twist_is_refused(void **state)
     struct sq_forecast f = small_forecast(&small_grids[0]);
     for (size_t i = 0; i < sizeof twists / sizeof *twists; i++) {
         int nc = -1, var = -1;
-        REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
-        REQUIRE(!nc_open(in_folder("f.nc"), NC_WRITE, &nc) && !nc_inq_varid(nc, twists[i].var, &var));
+        REQUIRE_OK(small_write(test_path("f.nc"), &f, f.n_lead, &err));
+        REQUIRE(!nc_open(test_path("f.nc"), NC_WRITE, &nc) && !nc_inq_varid(nc, twists[i].var, &var));
         if (twists[i].twist(nc, var) || nc_close(nc))
             fail_msg("twist %s", twists[i].what);
-        refuses(in_folder("f.nc"), SQ_FAILED, twists[i].word);
+        refuses(test_path("f.nc"), SQ_FAILED, twists[i].word);
     }
     sq_forecast_finish(&f);
 }
@@ -154,11 +154,11 @@ static void a_truncated_forecast_is_refused(void **state)
     struct sq_err err = {0};
     struct sq_forecast f = small_forecast(&small_grids[0]);
     size_t n;
-    REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
-    char *bytes = slurp(in_folder("f.nc"), &n);
+    REQUIRE_OK(small_write(test_path("f.nc"), &f, f.n_lead, &err));
+    char *bytes = slurp(test_path("f.nc"), &n);
     for (size_t i = 0; i < 50; i++) {
-        put_bytes(in_folder("cut.nc"), bytes, n * i / 50);
-        refuses(in_folder("cut.nc"), SQ_FAILED, "truncated");
+        put_bytes(test_path("cut.nc"), bytes, n * i / 50);
+        refuses(test_path("cut.nc"), SQ_FAILED, "truncated");
     }
     free(bytes);
     sq_forecast_finish(&f);
@@ -171,20 +171,20 @@ static void a_forecast_with_a_wrong_bit_is_refused(void **state)
     struct sq_err err = {0};
     struct sq_forecast f = small_forecast(&small_grids[0]);
     size_t n;
-    REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
-    char *bytes = slurp(in_folder("f.nc"), &n);
+    REQUIRE_OK(small_write(test_path("f.nc"), &f, f.n_lead, &err));
+    char *bytes = slurp(test_path("f.nc"), &n);
     for (size_t i = 0; i < n; i += 37) {
         bytes[i] ^= (char)(1 << i % 8);
-        put_bytes(in_folder("flip.nc"), bytes, n);
+        put_bytes(test_path("flip.nc"), bytes, n);
         if (i < n - 16)
-            refuses(in_folder("flip.nc"), SQ_FAILED, i < 8 ? "not a netCDF-4 file" : "damaged");
+            refuses(test_path("flip.nc"), SQ_FAILED, i < 8 ? "not a netCDF-4 file" : "damaged");
         bytes[i] ^= (char)(1 << i % 8);
     }
     for (size_t i = n - 16; i < n; i++) { /* in the seal: either way, the forecast is whole */
         struct sq_err why = {0};
         bytes[i] ^= 1;
-        put_bytes(in_folder("flip.nc"), bytes, n);
-        REQUIRE(read_all(in_folder("flip.nc"), &why) == (i < n - 8 ? SQ_OK : SQ_FAILED));
+        put_bytes(test_path("flip.nc"), bytes, n);
+        REQUIRE(read_all(test_path("flip.nc"), &why) == (i < n - 8 ? SQ_OK : SQ_FAILED));
         bytes[i] ^= 1;
     }
     free(bytes);
@@ -238,8 +238,8 @@ static void score_reads_it(void **state)
     float *rain = malloc(3 * n * sizeof *rain);
     REQUIRE(rain);
     REQUIRE_OK(sq_lead_init(&l, &f, &err));
-    REQUIRE_OK(sq_product_create(in_folder("sure.nc"), &f, &sure, &err));
-    REQUIRE_OK(sq_product_create(in_folder("unsure.nc"), &f, &unsure, &err));
+    REQUIRE_OK(sq_product_create(test_path("sure.nc"), &f, &sure, &err));
+    REQUIRE_OK(sq_product_create(test_path("unsure.nc"), &f, &unsure, &err));
     for (int k = 0; k < 3; k++) {
         float *now = rain + (size_t)k * n;
         for (size_t i = 0; i < n; i++)
@@ -253,14 +253,14 @@ static void score_reads_it(void **state)
     }
     REQUIRE_OK(sq_product_publish(sure, &err));
     REQUIRE_OK(sq_product_publish(unsure, &err));
-    write_event(in_folder("event.nc"), &f, rain);
+    write_event(test_path("event.nc"), &f, rain);
     snprintf(command, sizeof command,
              "cd %s && %s %s/../shared/score.py --event event.nc --forecast sure=sure.nc --forecast "
              "unsure=unsure.nc --thresholds 1,5 --fss-km 1 --pooled-only --csv out.csv >out.txt && %s -c \"import csv; "
              "r = {q['label']: q for q in csv.DictReader(open('out.csv')) if q['lead'] == 'all'}; "
              "assert float(r['sure']['CRPSb']) == 0 and float(r['sure']['BS_5']) == 0 and int(r['sure']['n']) > 1000; "
              "assert abs(float(r['unsure']['BS_1']) - 0.25) < 1e-9\"",
-             folder, python(), SQ_SOURCE_DIR, python());
+             test_folder(), python(), SQ_SOURCE_DIR, python());
     assert_int_equal(system(command), 0);
     sq_product_destroy(&sure);
     sq_product_destroy(&unsure);
@@ -285,18 +285,19 @@ static void other_programs_understand_it(void **state)
         REQUIRE_OK(sq_crs_map_create(g->crs, SQ_CRS_LONLAT, &m, &err));
         sq_crs_forward(m, 1, &x, &y);
         sq_crs_map_destroy(&m);
-        REQUIRE_OK(small_write(in_folder("f.nc"), &f, f.n_lead, &err));
+        REQUIRE_OK(small_write(test_path("f.nc"), &f, f.n_lead, &err));
         snprintf(command, sizeof command, "%s %s/tests/serve/outside.py %s %s %d %d %.9g %.9g %.9g %.9f %.9f", python(),
-                 SQ_SOURCE_DIR, in_folder("f.nc"), g->mapping, g->nx, g->ny, g->x0, g->y0, g->cell, x, y);
+                 SQ_SOURCE_DIR, test_path("f.nc"), g->mapping, g->nx, g->ny, g->x0, g->y0, g->cell, x, y);
         if (system(command))
             fail_msg("%s: see above", g->name);
         sq_forecast_finish(&f);
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_teardown(f, test_end)
 int main(void)
 {
+    sq_log_level(SQ_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         TEST(what_is_no_forecast_is_refused_by_name),
         TEST(a_forecast_with_a_twist_is_refused),

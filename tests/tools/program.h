@@ -4,7 +4,6 @@
 
 #include "test.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -17,47 +16,6 @@ struct said {
     char out[20000]; /* cut */
     char err[4000];
 };
-
-/* A folder of this test program alone; made on the first call, removed by folder_remove. */
-static char folder[64];
-
-static inline const char *in_folder(const char *name)
-{
-    static char room[100][256]; /* a path holds for the next 99 calls */
-    static int turn;
-    char *path = room[turn++ % 100];
-    if (!folder[0]) {
-        strcpy(folder, "/tmp/squall_test_XXXXXX");
-        REQUIRE(mkdtemp(folder));
-    }
-    snprintf(path, 256, "%s/%s", folder, name);
-    return path;
-}
-
-static inline void remove_all(const char *path)
-{
-    char below[4096];
-    DIR *d = opendir(path);
-    if (!d) {
-        unlink(path);
-        return;
-    }
-    chmod(path, 0700);
-    for (struct dirent *f; (f = readdir(d));)
-        if (strcmp(f->d_name, ".") && strcmp(f->d_name, "..") &&
-            snprintf(below, sizeof below, "%s/%s", path, f->d_name) < (int)sizeof below)
-            remove_all(below);
-    closedir(d);
-    rmdir(path);
-}
-
-static inline int folder_remove(void **state)
-{
-    (void)state;
-    if (folder[0])
-        remove_all(folder);
-    return 0;
-}
 
 /* How many names in the folder begin so and end so. */
 static inline int count_files(const char *path, const char *begin, const char *end)
@@ -81,8 +39,8 @@ static inline pid_t start(const char *out, const char *const *word)
     const char *path = getenv("SQUALL_PROGRAM");
     REQUIRE(path);
     snprintf(program, sizeof program, "%s", path);
-    int o = open(out ? out : in_folder("stdout"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    int e = open(in_folder("stderr"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int o = open(out ? out : test_path("stdout"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int e = open(test_path("stderr"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     REQUIRE(o >= 0 && e >= 0);
     for (int i = 0; word[i]; i++)
         argv[i + 1] = (char *)(uintptr_t)word[i]; /* execv changes none */
@@ -113,8 +71,8 @@ static inline struct said *wait_for(pid_t pid)
     int status;
     REQUIRE(waitpid(pid, &status, 0) == pid);
     said.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    slurp(in_folder("stdout"), said.out, sizeof said.out);
-    slurp(in_folder("stderr"), said.err, sizeof said.err);
+    slurp(test_path("stdout"), said.out, sizeof said.out);
+    slurp(test_path("stderr"), said.err, sizeof said.err);
     return &said;
 }
 

@@ -10,7 +10,7 @@
 #define SIDE 96
 #define START 1780315200 /* 2026-06-01T12:00Z */
 
-enum weather { RAIN, DRY, NEWEST_MOSTLY_MISSING, NEWEST_MISSING };
+enum weather { RAIN, DRY, NEWEST_MOSTLY_MISSING, NEWEST_MISSING, ALL_MISSING };
 
 /* A shower of 30 km that moves east by 4 km a frame. */
 static float rain_at(int frame, int row, int col)
@@ -25,14 +25,14 @@ static const char *write_input(const char *name, int n, enum weather w)
     struct sq_cube c = {.grid = {SIDE, SIDE, -47500, 47500, 1000, 1000, "+proj=laea +lat_0=51.5 +lon_0=4 +datum=WGS84"},
                         .step_s = 300, .n = n, .frame = frame};
     struct sq_err err = {0};
-    const char *path = in_folder(name);
+    const char *path = test_path(name);
     for (int k = 0; k < n; k++) {
         frame[k].time = START + 300 * k;
         frame[k].rate_mmh = malloc(SIDE * SIDE * sizeof(float));
         for (int i = 0; i < SIDE * SIDE; i++)
             frame[k].rate_mmh[i] = w == DRY ? 0 : rain_at(k, i / SIDE, i % SIDE);
-        for (int i = 0; k == n - 1 && w >= NEWEST_MOSTLY_MISSING && i < SIDE * SIDE; i++)
-            if (w == NEWEST_MISSING || i > 10 * SIDE)
+        for (int i = 0; (k == n - 1 || w == ALL_MISSING) && w >= NEWEST_MOSTLY_MISSING && i < SIDE * SIDE; i++)
+            if (w >= NEWEST_MISSING || i > 10 * SIDE)
                 frame[k].rate_mmh[i] = NAN;
     }
     REQUIRE_OK(sq_cube_write(path, &c, &err));
@@ -54,7 +54,7 @@ static const struct sq_forecast *reopen(const char *path, struct sq_product_read
 static void a_storm_becomes_a_forecast(void **state)
 {
     (void)state;
-    const char *storm = in_folder("storm.nc"), *out = in_folder("deep/out");
+    const char *storm = test_path("storm.nc"), *out = test_path("deep/out");
     require_done(squall("synth", "-o", storm, "--frames", "8"));
     const struct said *s = squall("forecast", storm, "-o", out, "--method", "advection", "--threshold", "0.1,2.5,2.500001");
     require_done(s);
@@ -69,7 +69,7 @@ static void a_storm_becomes_a_forecast(void **state)
 
     struct sq_product_reader *r = NULL;
     struct sq_lead lead = {0};
-    const char *product = in_folder("deep/out/squall_20260601T1235Z.nc");
+    const char *product = test_path("deep/out/squall_20260601T1235Z.nc");
     const struct sq_forecast *f = reopen(product, &r, &lead, 5);
     REQUIRE(f->n_lead == 12 && f->lead_s[5] == 1800 && f->n_threshold == 18 && f->issue_time == START + 2100);
     assert_string_equal(f->method, "advection");
@@ -91,14 +91,14 @@ static void a_storm_becomes_a_forecast(void **state)
 static void rain_is_where_it_was_going(void **state)
 {
     (void)state;
-    const char *in = write_input("shower.nc", 6, RAIN), *out = in_folder("shower");
+    const char *in = write_input("shower.nc", 6, RAIN), *out = test_path("shower");
     require_done(squall("forecast", in, "-o", out, "--method", "advection", "--leads", "15", "--no-pictures"));
     assert_int_equal(count_files(out, "", ""), 3);
     struct sq_product_reader *r = NULL;
     struct sq_lead lead = {0}, cell = {0};
     struct sq_forecast one = {.n_threshold = 17, .n_percentile = 5, .grid = {.nx = 1, .ny = 1}};
     struct sq_err err = {0};
-    reopen(in_folder("shower/squall_20260601T1225Z.nc"), &r, &lead, 0);
+    reopen(test_path("shower/squall_20260601T1225Z.nc"), &r, &lead, 0);
     size_t ahead = SIDE / 2 * SIDE + 20 + 4 * 8, behind = SIDE / 2 * SIDE + 20; /* three frames on; at the start */
     REQUIRE(lead.prob[ahead] > 0.8f && lead.prob[behind] < 0.3f);
     REQUIRE_OK(sq_lead_init(&cell, &one, &err));
@@ -116,7 +116,7 @@ static void rain_is_where_it_was_going(void **state)
 static void without_weights_it_advects_and_says_so(void **state)
 {
     (void)state;
-    const char *in = write_input("weights.nc", 6, RAIN), *out = in_folder("w"), *none = in_folder("none.nc");
+    const char *in = write_input("weights.nc", 6, RAIN), *out = test_path("w"), *none = test_path("none.nc");
     const struct said *s = squall("forecast", in, "-o", out, "--weights", none, "--no-pictures", "--leads", "30");
     require_done(s);
     REQUIRE(lines(s->err) == 1 && strstr(s->err, "advection") && strstr(s->err, "none.nc"));
@@ -129,14 +129,14 @@ static void without_weights_it_advects_and_says_so(void **state)
 static void poor_inputs_give_a_forecast_or_a_reason(void **state)
 {
     (void)state;
-    const char *out = in_folder("poor"), *dry = write_input("dry.nc", 6, DRY);
+    const char *out = test_path("poor"), *dry = write_input("dry.nc", 6, DRY);
     const struct said *s = squall("forecast", write_input("one.nc", 1, RAIN), "-o", out, "--no-pictures", "--leads", "5");
     require_done(s);
     REQUIRE(strstr(s->err, "one frame only"));
     require_done(squall("forecast", dry, "-o", out, "--method", "advection", "--leads", "10,20"));
     struct sq_product_reader *r = NULL;
     struct sq_lead lead = {0};
-    reopen(in_folder("poor/squall_20260601T1225Z.nc"), &r, &lead, 1);
+    reopen(test_path("poor/squall_20260601T1225Z.nc"), &r, &lead, 1);
     for (int i = 0; i < SIDE * SIDE; i++)
         REQUIRE(isnan(lead.prob[i]) || lead.prob[i] < 0.01f);
     REQUIRE(!isnan(lead.prob[SIDE / 2 * SIDE + SIDE / 2]));
@@ -146,20 +146,38 @@ static void poor_inputs_give_a_forecast_or_a_reason(void **state)
                "--no-pictures", "--leads", "5");
     require_done(s);
     REQUIRE(lines(s->err) == 1 && strstr(s->err, "% of the cells are observed"));
-    require_refusal(squall("forecast", write_input("blind.nc", 5, NEWEST_MISSING), "-o", in_folder("blind")), 1,
+    require_refusal(squall("forecast", write_input("blind.nc", 8, ALL_MISSING), "-o", test_path("blind")), 1,
                     "no observed cell");
-    REQUIRE(access(in_folder("blind"), F_OK));
+    REQUIRE(access(test_path("blind"), F_OK));
+}
+
+/* The issue time is that of the frame that shows something. */
+static void a_newest_frame_that_shows_nothing_is_passed_over(void **state)
+{
+    (void)state;
+    const char *in = write_input("blank.nc", 5, NEWEST_MISSING), *out = test_path("blank");
+    const struct said *s = squall("forecast", in, "-o", out, "--method", "advection", "--no-pictures", "--leads", "5");
+    require_done(s);
+    REQUIRE(lines(s->err) == 1 && strstr(s->err, "2026-06-01T12:15:00Z is the newest one used, 1 after it"));
+    struct sq_product_reader *r = NULL;
+    struct sq_lead lead = {0};
+    const struct sq_forecast *f = reopen(test_path("blank/squall_20260601T1215Z.nc"), &r, &lead, 0);
+    assert_int_equal(f->issue_time, START + 900);
+    sq_lead_finish(&lead);
+    sq_product_close(&r);
+    s = squall("forecast", in, "-o", out, "--at", "2026-06-01T12:20Z"); /* of 12:20 there is nothing yet */
+    REQUIRE(s->code == 75 && strstr(s->err, "12:15"));
 }
 
 static void what_is_not_there_yet_ends_with_75(void **state)
 {
     (void)state;
-    const char *in = write_input("late.nc", 6, RAIN), *out = in_folder("late");
-    require_refusal(squall("forecast", in_folder("nothing.nc"), "-o", out), 75, "nothing.nc");
+    const char *in = write_input("late.nc", 6, RAIN), *out = test_path("late");
+    require_refusal(squall("forecast", test_path("nothing.nc"), "-o", out), 75, "nothing.nc");
     require_refusal(squall("forecast", in, "-o", out, "--at", "2026-06-01T11:00Z"), 75, "11:00");
     require_refusal(squall("forecast", in, "-o", out, "--at", "2026-06-01T12:30Z"), 75, "12:25");
-    require_refusal(squall("info", in_folder("nothing.nc")), 75, "nothing.nc");
-    require_refusal(squall("ingest", in_folder("nothing*.nc"), "-o", in_folder("cube.nc")), 75, "nothing*.nc");
+    require_refusal(squall("info", test_path("nothing.nc")), 75, "nothing.nc");
+    require_refusal(squall("ingest", test_path("nothing*.nc"), "-o", test_path("cube.nc")), 75, "nothing*.nc");
     const struct said *s = squall("forecast", in, "-o", out, "--at", "2026-06-01T12:13Z", "--method", "persistence",
                                   "--no-pictures", "--leads", "5");
     require_done(s);
@@ -175,29 +193,29 @@ static void write_bytes(const char *path, const char *text, size_t n)
 static void broken_inputs_and_outputs_end_with_1(void **state)
 {
     (void)state;
-    const char *in = write_input("fine.nc", 6, RAIN), *bad = in_folder("bad.nc"), *file = in_folder("file");
+    const char *in = write_input("fine.nc", 6, RAIN), *bad = test_path("bad.nc"), *file = test_path("file");
     static char head[2000];
     write_bytes(file, "no radar\n", 9);
-    require_refusal(squall("forecast", file, "-o", in_folder("o")), 1, "file");
+    require_refusal(squall("forecast", file, "-o", test_path("o")), 1, "file");
     require_refusal(squall("info", file), 1, "file");
     FILE *f = fopen(in, "r");
     REQUIRE(f && fread(head, 1, sizeof head, f) == sizeof head);
     fclose(f);
     write_bytes(bad, head, sizeof head);
-    require_refusal(squall("forecast", bad, "-o", in_folder("o")), 1, "bad.nc");
-    require_refusal(squall("forecast", in, "-o", in_folder("file/below"), "--method", "advection"), 1, "file");
-    require_refusal(squall("synth", "-o", in_folder("file/below.nc"), "--frames", "1"), 1, "file");
-    require_refusal(squall("ingest", in, "-o", in_folder("nowhere/cube.nc")), 1, "nowhere");
+    require_refusal(squall("forecast", bad, "-o", test_path("o")), 1, "bad.nc");
+    require_refusal(squall("forecast", in, "-o", test_path("file/below"), "--method", "advection"), 1, "file");
+    require_refusal(squall("synth", "-o", test_path("file/below.nc"), "--frames", "1"), 1, "file");
+    require_refusal(squall("ingest", in, "-o", test_path("nowhere/cube.nc")), 1, "nowhere");
     if (geteuid()) { /* root writes everywhere */
-        REQUIRE(!mkdir(in_folder("locked"), 0500));
-        require_refusal(squall("forecast", in, "-o", in_folder("locked"), "--method", "advection"), 1, "locked");
+        REQUIRE(!mkdir(test_path("locked"), 0500));
+        require_refusal(squall("forecast", in, "-o", test_path("locked"), "--method", "advection"), 1, "locked");
     }
 }
 
 /* Starts a forecast that takes some seconds and waits until it has begun to write. */
 static pid_t start_writing(const char *out)
 {
-    const char *storm = in_folder("long.nc");
+    const char *storm = test_path("long.nc");
     if (access(storm, R_OK))
         require_done(squall("synth", "-o", storm, "--frames", "3"));
     pid_t pid = start(NULL, (const char *const[]){"forecast", storm, "-o", out, "--method", "advection", "--leads",
@@ -212,7 +230,7 @@ static pid_t start_writing(const char *out)
 static void a_kill_leaves_no_half_file(void **state)
 {
     (void)state;
-    const char *out = in_folder("killed");
+    const char *out = test_path("killed");
     pid_t pid = start_writing(out);
     kill(pid, SIGKILL);
     assert_int_equal(wait_for(pid)->code, -1);
@@ -222,7 +240,7 @@ static void a_kill_leaves_no_half_file(void **state)
 static void an_interrupt_leaves_nothing(void **state)
 {
     (void)state;
-    const char *out = in_folder("stopped");
+    const char *out = test_path("stopped");
     pid_t pid = start_writing(out);
     kill(pid, SIGTERM);
     require_refusal(wait_for(pid), 1, "interrupted");
@@ -232,14 +250,14 @@ static void an_interrupt_leaves_nothing(void **state)
 static void a_cube_gives_the_same_forecast(void **state)
 {
     (void)state;
-    const char *in = write_input("direct.nc", 6, RAIN), *cube = in_folder("cube.nc");
+    const char *in = write_input("direct.nc", 6, RAIN), *cube = test_path("cube.nc");
     require_done(squall("ingest", in, "-o", cube));
-    require_done(squall("forecast", in, "-o", in_folder("direct"), "--method", "advection", "--leads", "30", "--no-pictures"));
-    require_done(squall("forecast", cube, "-o", in_folder("cubed"), "--method", "advection", "--leads", "30", "--no-pictures"));
+    require_done(squall("forecast", in, "-o", test_path("direct"), "--method", "advection", "--leads", "30", "--no-pictures"));
+    require_done(squall("forecast", cube, "-o", test_path("cubed"), "--method", "advection", "--leads", "30", "--no-pictures"));
     struct sq_product_reader *r[2] = {0};
     struct sq_lead lead[2] = {0};
-    reopen(in_folder("direct/squall_20260601T1225Z.nc"), &r[0], &lead[0], 0);
-    reopen(in_folder("cubed/squall_20260601T1225Z.nc"), &r[1], &lead[1], 0);
+    reopen(test_path("direct/squall_20260601T1225Z.nc"), &r[0], &lead[0], 0);
+    reopen(test_path("cubed/squall_20260601T1225Z.nc"), &r[1], &lead[1], 0);
     assert_memory_equal(lead[0].prob, lead[1].prob, 17 * SIDE * SIDE * sizeof(float));
     for (int i = 0; i < 2; i++) {
         sq_lead_finish(&lead[i]);
@@ -254,11 +272,12 @@ int main(void)
         cmocka_unit_test(rain_is_where_it_was_going),
         cmocka_unit_test(without_weights_it_advects_and_says_so),
         cmocka_unit_test(poor_inputs_give_a_forecast_or_a_reason),
+        cmocka_unit_test(a_newest_frame_that_shows_nothing_is_passed_over),
         cmocka_unit_test(what_is_not_there_yet_ends_with_75),
         cmocka_unit_test(broken_inputs_and_outputs_end_with_1),
         cmocka_unit_test(a_kill_leaves_no_half_file),
         cmocka_unit_test(an_interrupt_leaves_nothing),
         cmocka_unit_test(a_cube_gives_the_same_forecast),
     };
-    return cmocka_run_group_tests(tests, NULL, folder_remove);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }

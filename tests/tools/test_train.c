@@ -16,7 +16,7 @@ static const char recipe_text[] = "name: tiny\n"
 
 static const char *storm(void)
 {
-    const char *path = in_folder("storm.nc");
+    const char *path = test_path("storm.nc");
     if (access(path, R_OK))
         require_done(squall("synth", "-o", path, "--frames", "20"));
     return path;
@@ -24,7 +24,7 @@ static const char *storm(void)
 
 static const char *recipe(const char *name, int steps)
 {
-    const char *path = in_folder(name);
+    const char *path = test_path(name);
     FILE *f = fopen(path, "w");
     REQUIRE(f);
     fprintf(f, recipe_text, steps);
@@ -35,7 +35,7 @@ static const char *recipe(const char *name, int steps)
 static void what_is_learnt_forecasts(void **state)
 {
     (void)state;
-    const char *weights = in_folder("tiny.nc"), *out = in_folder("out");
+    const char *weights = test_path("tiny.nc"), *out = test_path("out");
     const struct said *s = squall("train", "-c", recipe("short.yaml", 3), storm(), "-o", weights);
     require_done(s);
     REQUIRE(strstr(s->out, "tiny.nc\n"));
@@ -45,7 +45,7 @@ static void what_is_learnt_forecasts(void **state)
     s = squall("forecast", storm(), "-o", out, "--weights", weights, "--leads", "30", "--no-pictures");
     require_done(s);
     REQUIRE(!s->err[0]);
-    s = squall("info", in_folder("out/squall_20260601T1335Z.nc"));
+    s = squall("info", test_path("out/squall_20260601T1335Z.nc"));
     require_done(s);
     REQUIRE(strstr(s->out, "by network, model tiny, sha256 "));
     /* an hour and a half is beyond what it learnt */
@@ -56,7 +56,7 @@ static void what_is_learnt_forecasts(void **state)
 static void a_stop_leaves_weights_and_can_be_taken_up(void **state)
 {
     (void)state;
-    const char *weights = in_folder("stopped.nc"), *log = in_folder("stopped.nc.log.csv");
+    const char *weights = test_path("stopped.nc"), *log = test_path("stopped.nc.log.csv");
     const char *endless = recipe("endless.yaml", 1000000), *event = storm();
     const struct timespec nap = {0, 20000000};
     pid_t pid = start(NULL, (const char *const[]){"train", "-c", endless, event, "-o", weights, NULL});
@@ -64,16 +64,16 @@ static void a_stop_leaves_weights_and_can_be_taken_up(void **state)
         nanosleep(&nap, NULL);
     kill(pid, SIGTERM);
     require_done(wait_for(pid));
-    REQUIRE(!access(weights, R_OK) && !access(in_folder("stopped.nc.ckpt"), R_OK));
+    REQUIRE(!access(weights, R_OK) && !access(test_path("stopped.nc.ckpt"), R_OK));
     require_done(squall("train", "-c", endless, event, "-o", weights, "--resume", "--minutes", "0.02"));
 }
 
 static void what_cannot_be_learnt_from_is_named(void **state)
 {
     (void)state;
-    require_refusal(squall("train", "-c", in_folder("none.yaml"), storm(), "-o", in_folder("w.nc")), 1, "none.yaml");
-    require_refusal(squall("train", "-c", recipe("r.yaml", 3), in_folder("none.nc"), "-o", in_folder("w.nc")), 75, "none.nc");
-    REQUIRE(access(in_folder("w.nc"), F_OK));
+    require_refusal(squall("train", "-c", test_path("none.yaml"), storm(), "-o", test_path("w.nc")), 1, "none.yaml");
+    require_refusal(squall("train", "-c", recipe("r.yaml", 3), test_path("none.nc"), "-o", test_path("w.nc")), 75, "none.nc");
+    REQUIRE(access(test_path("w.nc"), F_OK));
 }
 
 int main(void)
@@ -83,5 +83,5 @@ int main(void)
         cmocka_unit_test(a_stop_leaves_weights_and_can_be_taken_up),
         cmocka_unit_test(what_cannot_be_learnt_from_is_named),
     };
-    return cmocka_run_group_tests(tests, NULL, folder_remove);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }

@@ -57,7 +57,7 @@ static void mistakes_are_named(void **state)
 static void settings_files_that_are_not_there_are_named(void **state)
 {
     (void)state;
-    const struct said *s = squall("info", "-c", in_folder("none.yaml"), "x.nc");
+    const struct said *s = squall("info", "-c", test_path("none.yaml"), "x.nc");
     REQUIRE(s->code && s->code != 2 && lines(s->err) == 1 && strstr(s->err, "none.yaml"));
 }
 
@@ -125,7 +125,7 @@ static void options_win_over_set_and_set_over_the_file(void **state)
 {
     (void)state;
     char path[256];
-    snprintf(path, sizeof path, "%s", in_folder("my.yaml"));
+    snprintf(path, sizeof path, "%s", test_path("my.yaml"));
     FILE *f = fopen(path, "w");
     fputs("threads: 3\npicture_px: 500\nzr_a: 300\n", f);
     fclose(f);
@@ -154,5 +154,5 @@ int main(void)
         cmocka_unit_test(leads_are_minutes),
         cmocka_unit_test(options_win_over_set_and_set_over_the_file),
     };
-    return cmocka_run_group_tests(tests, NULL, folder_remove);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }

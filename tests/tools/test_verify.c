@@ -181,8 +181,8 @@ static void make_forecasts(const char *label, const struct sq_grid *grid, int bi
 /* Every test starts in an empty folder. */
 static void begin(void)
 {
-    remove_all(in_folder("case"));
-    REQUIRE(!mkdir(in_folder("case"), 0700) && !chdir(in_folder("case")));
+    test_remove(test_path("case"));
+    REQUIRE(!mkdir(test_path("case"), 0700) && !chdir(test_path("case")));
     make_event("event.nc", T0);
 }
 
@@ -293,5 +293,5 @@ int main(void)
         cmocka_unit_test(a_gap_is_counted),
         cmocka_unit_test(the_whole_way),
     };
-    return cmocka_run_group_tests(tests, NULL, folder_remove);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }
