@@ -314,5 +314,5 @@ int main(void)
         cmocka_unit_test(named_grids_are_grids),
         cmocka_unit_test(grids_are_checked),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, test_end);
 }
