@@ -6,10 +6,11 @@
 
 #include "core/cube.h"
 #include "core/field.h"
+#include "core/stack.h"
 
 /* ---- what is there ---------------------------------------------------------------------------------- */
 
-enum sq_kind { SQ_KIND_RADAR, SQ_KIND_SATELLITE, SQ_KIND_MODEL };
+enum sq_kind { SQ_KIND_RADAR, SQ_KIND_SATELLITE, SQ_KIND_MODEL, SQ_KIND_ANY /* to ask for all of them */ };
 
 struct sq_frame_info {
     enum sq_kind kind;
@@ -92,6 +93,34 @@ enum sq_status sq_cube_build(struct sq_inputs *in, const struct sq_cube_params *
 /* Writes the frames of a cube, its gaps left out, as one CF netCDF file (rain_rate in steps of 0.01 mm/h),
  * whole or not at all. */
 enum sq_status sq_cube_write(const char *path, const struct sq_cube *c, struct sq_err *e) SQ_CHECK;
+
+/* ---- the stack: several sources ---------------------------------------------------------------------- */
+
+struct sq_stacker; /* builds one stack after the other; keeps what the next one may need */
+
+struct sq_stacker_params {
+    const struct sq_stack_def *def; /* copied */
+    const struct sq_grid *target;   /* copied; NULL = that of the newest radar frame of the first build */
+    struct sq_read_params read;     /* of radar; its kind is not looked at */
+    const char *elevation;          /* CF netCDF file of heights in m; NULL = the channel is absent */
+    const char *cache;              /* folder, made where it is not there, that keeps aligned planes; NULL = none */
+    int64_t cache_bytes;            /* most that the folder holds; 0 = 4 GiB */
+    int workers;                    /* processes that decode; 0 = one a processor, 1 = none beside this one */
+};
+
+enum sq_status sq_stacker_open(const struct sq_stacker_params *p, struct sq_stacker **ret, struct sq_err *e) SQ_CHECK;
+void sq_stacker_close(struct sq_stacker **s);
+
+/* The stack of the moment `at`, from whatever files are there; `paths` as for sq_inputs_open. A frame is used only
+ * if its time (a model's: that of its run) plus its source's latency is at most `at`. Frames that cannot be read are
+ * logged and passed over, the next ones take their place. Only what earlier builds did not have is decoded.
+ * SQ_ABSENT: nothing of any source was there. Caller finishes *ret; its values are the stacker's, and good until it
+ * builds again or is closed. */
+enum sq_status sq_stacker_build(struct sq_stacker *s, char *const *paths, int n_paths, int64_t at,
+                                struct sq_stack *ret, struct sq_err *e) SQ_CHECK;
+
+/* Bytes of planes that are held. */
+size_t sq_stacker_bytes(const struct sq_stacker *s);
 
 /* ---- masks --------------------------------------------------------------------------------------------- */
 

@@ -113,7 +113,8 @@ static enum sq_status open_file(struct sq_inputs *in, int i, struct sq_err *e)
 
 static const char *kind_name(enum sq_kind kind)
 {
-    return kind == SQ_KIND_RADAR ? "radar" : kind == SQ_KIND_SATELLITE ? "satellite" : "model";
+    static const char *const names[] = {"radar", "satellite", "model", "known"};
+    return names[kind];
 }
 
 /* Leaves the frames from n on that are of the kind asked for. A file met in a folder may have none. */
@@ -122,7 +123,7 @@ static enum sq_status keep_kind(struct sq_inputs *in, int n, bool named, struct 
     struct sq_frames *list = &in->frames;
     int kept = n;
     for (int i = n; i < list->n; i++)
-        if (list->frame[i].info.kind == in->params.kind)
+        if (in->params.kind == SQ_KIND_ANY || list->frame[i].info.kind == in->params.kind)
             list->frame[kept++] = list->frame[i];
     list->n = kept;
     if (kept == n && named)
@@ -244,11 +245,13 @@ static enum sq_status take_file(struct sq_inputs *in, int i, struct sq_err *e)
 
 /* ---- order ---------------------------------------------------------------------------------------------- */
 
-/* 0: one time, channel and run. */
+/* 0: one time, kind, channel and run. */
 static int compare(const struct sq_frame_info *x, const struct sq_frame_info *y)
 {
     if (x->time != y->time)
         return x->time < y->time ? -1 : 1;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
     int channel = strcmp(x->channel, y->channel);
     if (channel)
         return channel;
@@ -296,25 +299,28 @@ static bool same_product(const struct sq_frame_info *a, const struct sq_frame_in
     return !strcmp(a->source, b->source) && !strcmp(a->product, b->product);
 }
 
-/* A frame of the product that has the most, of equals the one with the newest frame. */
+/* A radar frame of the product that has the most, of equals the one with the newest frame. *ret is untouched where no
+ * frame is of radar. */
 static enum sq_status main_product(const struct sq_frames *list, struct sq_frame_info *ret, struct sq_err *e)
 {
     const struct frame **sorted = NULL, *best = NULL;
-    int most = 0;
+    int most = 0, n = 0;
     enum sq_status st = sq_alloc((void **)&sorted, (size_t)list->n, sizeof *sorted, "products", e);
     if (st)
         return st;
     for (int i = 0; i < list->n; i++)
-        sorted[i] = &list->frame[i];
-    qsort(sorted, (size_t)list->n, sizeof *sorted, by_product);
-    for (int i = 0, run = 0; i < list->n; i++) {
+        if (list->frame[i].info.kind == SQ_KIND_RADAR)
+            sorted[n++] = &list->frame[i];
+    qsort(sorted, (size_t)n, sizeof *sorted, by_product);
+    for (int i = 0, run = 0; i < n; i++) {
         run = i && same_product(&sorted[i - 1]->info, &sorted[i]->info) ? run + 1 : 1;
         if (run > most || (run == most && sorted[i] > best)) {
             most = run;
             best = sorted[i];
         }
     }
-    *ret = best->info;
+    if (best)
+        *ret = best->info;
     free(sorted);
     return SQ_OK;
 }
@@ -324,12 +330,12 @@ static enum sq_status main_product(const struct sq_frames *list, struct sq_frame
 static enum sq_status keep_main_product(struct sq_inputs *in, struct sq_err *e)
 {
     struct sq_frames *list = &in->frames;
-    struct sq_frame_info keep;
+    struct sq_frame_info keep = {0};
     enum sq_status st = main_product(list, &keep, e);
     int n = 0;
     for (int i = 0, logged = -1; i < list->n && !st; i++) {
         const struct frame *f = &list->frame[i];
-        if (same_product(&f->info, &keep) || in->input[f->input].named) {
+        if (f->info.kind != SQ_KIND_RADAR || same_product(&f->info, &keep) || in->input[f->input].named) {
             list->frame[n++] = *f;
         } else if (f->input != logged) { /* a file of many frames is named once */
             sq_log(SQ_LOG_WARN, "%s: %s passed over beside %s, which has more frames: name the file to use it",
@@ -369,6 +375,11 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
     }
     *ret = in;
     return SQ_OK;
+}
+
+void sq_inputs_rest(struct sq_inputs *in)
+{
+    close_file(in);
 }
 
 void sq_inputs_close(struct sq_inputs **in)

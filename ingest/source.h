@@ -41,6 +41,9 @@ enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info 
  * folder or a glob. */
 bool sq_inputs_named(const struct sq_inputs *in, int i);
 
+/* Closes the file that is kept open, so that processes may read apart. */
+void sq_inputs_rest(struct sq_inputs *in);
+
 /* Rain rate of a reflectivity by Z = a R^b, after the cap. */
 float sq_rate_from_dbz(double dbz, const struct sq_read_params *p);
 
