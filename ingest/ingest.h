@@ -152,4 +152,31 @@ struct sq_synth_params {
 /* Writes a storm that moves, grows and decays as one CF netCDF file (rain_rate, packed), whole or not at all. */
 enum sq_status sq_synth_write(const char *path, const struct sq_synth_params *p, struct sq_err *e) SQ_CHECK;
 
+/* ---- fetching ------------------------------------------------------------------------------------------ */
+
+struct sq_fetch_file {
+    const char *path, *url;
+    int64_t size;    /* bytes to fetch; of a file that is there, 0 */
+    int64_t time;    /* from its key: of the observation, or of the run of a model */
+    bool there;      /* it was there already */
+};
+
+struct sq_fetch_params {
+    const char *datasets; /* configs/fetch.yaml explains; NULL: that which comes with squall */
+    const char *folder;   /* files go to FOLDER/DATASET/NAME; made if need be */
+    int64_t from, to;     /* UTC s, both included. from INT64_MIN: the newest at or before `to` */
+    int newest;           /* so many times of observation (or runs that are complete), where `from` is not given */
+    bool dry_run;         /* no file is fetched, but indexes are */
+    uint64_t seed;        /* of the jitter between tries */
+    const volatile int *stop; /* not 0: end soon; NULL: never */
+    void (*on_file)(void *ctx, const struct sq_fetch_file *f); /* as it appears, or is found there; NULL */
+    void (*on_progress)(void *ctx, int n_done, int n, int64_t bytes_done, int64_t bytes); /* often; NULL */
+    void *ctx;
+};
+
+/* Brings files of a data set from its bucket. Each appears whole, checked, or not at all; what was cut goes on with
+ * the next call. SQ_ABSENT: nothing is there for those times, or, without `from`, nothing that is not here already.
+ * Two calls on one folder: the second gets SQ_ABSENT. Not thread safe. */
+enum sq_status sq_fetch(const char *dataset, const struct sq_fetch_params *p, struct sq_err *e) SQ_CHECK;
+
 #endif

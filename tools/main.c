@@ -11,6 +11,7 @@ static const struct {
     {"forecast", "radar files to one probabilistic forecast: netCDF and pictures", sq_tool_forecast},
     {"verify", "forecasts against what then happened", sq_tool_verify},
     {"train", "learn, or fine-tune on your own archive", sq_tool_train},
+    {"fetch", "the newest, or a past time, from open buckets: MRMS, OPERA, GOES, HRRR", sq_tool_fetch},
     {"ingest", "decode and align files into a cube", sq_tool_ingest},
     {"synth", "simulated weather, to try squall without data", sq_tool_synth},
     {"info", "describe any file: an input, a cube, a network's weights, a forecast", sq_tool_info},

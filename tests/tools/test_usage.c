@@ -3,7 +3,7 @@
 
 #include "tools/options.h"
 
-static const char *const subcommand[] = {"forecast", "verify", "train", "ingest", "synth", "info"};
+static const char *const subcommand[] = {"forecast", "verify", "train", "ingest", "synth", "info", "fetch"};
 enum { N = sizeof subcommand / sizeof *subcommand };
 
 static void help_has_an_example(void **state)
