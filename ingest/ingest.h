@@ -37,7 +37,8 @@ struct sq_read_params {
 
 struct sq_inputs; /* frames found in the files, ascending in time, then by channel, the newest run first */
 
-/* `paths`: files, folders (one level, hidden files skipped) and globs. A file that is named and cannot be
+/* `paths`: files, folders (one level, hidden files skipped) and globs. Files may be packed by gzip, bzip2 or xz; the
+ * members of a tar, packed or not, are taken as the files of a folder are. A file that is named and cannot be
  * read fails the call; a file met in a folder that squall does not know (or a broken one) is logged and
  * passed over, one with frames of other kinds only is passed over in silence. Several frames of one time, channel and run: the first path wins, the rest is logged. Several
  * radar products met in folders: the one with the most frames stays, the others are logged and passed over; files named stay. No

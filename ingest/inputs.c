@@ -2,6 +2,7 @@
 #include "source.h"
 
 #include "source_netcdf.h"
+#include "unpack.h"
 
 #include "core/instant.h"
 #include "core/log.h"
@@ -13,16 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* More specific layouts come first. */
 static const struct sq_source *const sources[] = {&sq_source_odim, &sq_source_knmi, &sq_source_cf,
-                                                  &sq_source_mrms};
+                                                  &sq_source_radolan, &sq_source_mrms};
 
 /* ---- lists ---------------------------------------------------------------------------------------------- */
 
 struct input {
     char *path;
-    bool named; /* not found in a folder or by a glob */
+    bool named;    /* not found in a folder, by a glob or in an archive */
+    int container; /* the input that holds this one: an archive, itself where it is packed; -1: none */
+    struct sq_member member;
     const struct sq_source *source;
 };
 
@@ -46,6 +50,10 @@ struct sq_inputs {
     struct sq_frames frames;
     struct sq_file open; /* the file read last, kept open: its frames come one after the other */
     int open_input;      /* -1: none */
+    int copy;            /* descriptor of its unpacked copy; -1: it is plain */
+    char copy_path[32];
+    struct sq_unpack *archive; /* the archive read last */
+    int open_archive;          /* the input that it is; -1: none */
 };
 
 /* Makes room for one more of `size` bytes in a growing array. */
@@ -95,20 +103,64 @@ static void close_file(struct sq_inputs *in)
 {
     if (in->open_input >= 0)
         sq_netcdf_close(in->open.nc);
-    in->open_input = -1;
+    if (in->copy >= 0)
+        close(in->copy);
+    in->open_input = in->copy = -1;
+}
+
+/* Leaves input i open as in->archive; NULL where it is plain. */
+static enum sq_status open_archive(struct sq_inputs *in, int i, struct sq_err *e)
+{
+    if (in->open_archive == i)
+        return SQ_OK;
+    sq_unpack_close(&in->archive);
+    in->open_archive = -1;
+    enum sq_status st = sq_unpack_open(in->input[i].path, &in->archive, e);
+    if (!st && in->archive)
+        in->open_archive = i;
+    return st;
+}
+
+/* Puts the copy of a packed input where readers can open it. */
+static enum sq_status open_copy(struct sq_inputs *in, const struct input *input, struct sq_err *e)
+{
+    enum sq_status st = open_archive(in, input->container, e);
+    if (!st && !in->archive)
+        st = sq_fail(e, SQ_FAILED, "%s: changed while it was read", input->path);
+    if (!st)
+        st = sq_unpack_member(in->archive, &input->member, &in->copy, e);
+    snprintf(in->copy_path, sizeof in->copy_path, "/proc/self/fd/%d", in->copy);
+    in->open.path = in->copy_path;
+    return st;
+}
+
+/* What readers say of a copy is said of the user's file. */
+static enum sq_status pass_fault(const char *path, const char *copy, enum sq_status st, const struct sq_err *why,
+                                 struct sq_err *e)
+{
+    size_t n = strlen(copy);
+    if (!st)
+        return SQ_OK;
+    return strncmp(why->text, copy, n) ? sq_fail(e, st, "%s", why->text) : sq_fail(e, st, "%s%s", path, why->text + n);
 }
 
 /* Leaves file i open in in->open. */
 static enum sq_status open_file(struct sq_inputs *in, int i, struct sq_err *e)
 {
+    const struct input *input = &in->input[i];
+    struct sq_err why = {0};
+    enum sq_status st = SQ_OK;
     if (in->open_input == i)
         return SQ_OK;
     close_file(in);
-    in->open = (struct sq_file){.path = in->input[i].path, .nc = -1};
-    enum sq_status st = sq_netcdf_open(in->open.path, &in->open.nc, e);
+    in->open = (struct sq_file){.path = input->path, .nc = -1};
+    if (input->container >= 0)
+        st = open_copy(in, input, &why);
+    if (!st)
+        st = sq_netcdf_open(in->open.path, &in->open.nc, &why);
     if (!st)
         in->open_input = i;
-    return st;
+    return pass_fault(input->path, in->open.path, st, &why, e);
 }
 
 static const char *kind_name(enum sq_kind kind)
@@ -135,6 +187,7 @@ static enum sq_status keep_kind(struct sq_inputs *in, int n, bool named, struct 
 static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
 {
     struct input *input = &in->input[i];
+    struct sq_err why = {0};
     int n = in->frames.n;
     enum sq_status st = open_file(in, i, e);
     if (st)
@@ -147,7 +200,8 @@ static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
     in->frames.input = i;
     in->frames.path = input->path;
     in->frames.source = input->source->name;
-    st = input->source->scan(&in->open, &in->frames, e);
+    st = input->source->scan(&in->open, &in->frames, &why);
+    st = pass_fault(input->path, in->open.path, st, &why, e);
     if (!st && in->frames.n == n)
         st = sq_fail(e, SQ_FAILED, "%s: holds no frame", input->path);
     if (!st)
@@ -170,8 +224,19 @@ static enum sq_status add_input(struct sq_inputs *in, const char *folder, const 
     const char *slash = n && folder[n - 1] != '/' ? "/" : "";
     if (asprintf(&path, "%s%s%s", folder, slash, name) < 0)
         return sq_fail(e, SQ_FAILED, "out of memory for a path");
-    in->input[in->n_input++] = (struct input){.path = path, .named = named};
+    in->input[in->n_input++] = (struct input){.path = path, .named = named, .container = -1};
     return SQ_OK;
+}
+
+/* A member of the archive i as an input of its own, "archive/member". */
+static enum sq_status add_member(struct sq_inputs *in, int i, const struct sq_member *m, struct sq_err *e)
+{
+    enum sq_status st = add_input(in, in->input[i].path, m->name, false, e);
+    if (!st) {
+        in->input[in->n_input - 1].container = i;
+        in->input[in->n_input - 1].member = *m;
+    }
+    return st;
 }
 
 static int visible(const struct dirent *d)
@@ -220,24 +285,58 @@ static enum sq_status add_path(struct sq_inputs *in, const char *path, struct sq
     return sq_fail(e, SQ_FAILED, "%s: cannot be looked at: %s", path, strerror(errno));
 }
 
+/* The members of archive i are taken as the files of a folder are. */
+static enum sq_status scan_members(struct sq_inputs *in, int i, struct sq_err *e)
+{
+    struct sq_member m = {0};
+    struct sq_err why = {0};
+    int n = in->frames.n;
+    bool end = false;
+    enum sq_status st = sq_unpack_next(in->archive, &m, &end, e);
+    if (!st && !end && !m.name[0]) {
+        in->input[i].container = i;
+        in->input[i].member = m;
+        return scan_file(in, i, e);
+    }
+    for (; !st && !end; st = st ? st : sq_unpack_next(in->archive, &m, &end, e)) {
+        st = add_member(in, i, &m, e);
+        if (!st && scan_file(in, in->n_input - 1, &why))
+            sq_log(SQ_LOG_WARN, "%s: passed over", why.text);
+    }
+    if (!st && in->frames.n == n && in->input[i].named)
+        st = sq_fail(e, SQ_FAILED, "%s: holds no %s frame", in->input[i].path, kind_name(in->params.kind));
+    if (st)
+        in->frames.n = n;
+    return st;
+}
+
+static enum sq_status scan_path(struct sq_inputs *in, int i, struct sq_err *e)
+{
+    enum sq_status st = open_archive(in, i, e);
+    if (st)
+        return st;
+    return in->archive ? scan_members(in, i, e) : scan_file(in, i, e);
+}
+
 /* Scans file i. What was not named may be anything: it is logged and passed over. */
 static enum sq_status take_file(struct sq_inputs *in, int i, struct sq_err *e)
 {
-    struct input *input = &in->input[i];
+    const char *path = in->input[i].path;
+    const bool named = in->input[i].named;
     struct stat s;
     struct sq_err why = {0};
     enum sq_status st;
-    if (stat(input->path, &s))
-        st = sq_fail(&why, SQ_FAILED, "%s: cannot be looked at: %s", input->path, strerror(errno));
+    if (stat(path, &s))
+        st = sq_fail(&why, SQ_FAILED, "%s: cannot be looked at: %s", path, strerror(errno));
     else if (S_ISREG(s.st_mode))
-        st = scan_file(in, i, &why);
-    else if (S_ISDIR(s.st_mode) && !input->named)
+        st = scan_path(in, i, &why);
+    else if (S_ISDIR(s.st_mode) && !named)
         return SQ_OK; /* one level */
     else
-        st = sq_fail(&why, SQ_FAILED, "%s: is not a regular file", input->path);
+        st = sq_fail(&why, SQ_FAILED, "%s: is not a regular file", path);
     if (!st)
         return SQ_OK;
-    if (input->named)
+    if (named)
         return sq_fail(e, st, "%s", why.text);
     sq_log(SQ_LOG_WARN, "%s: passed over", why.text);
     return SQ_OK;
@@ -357,10 +456,10 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
     if (st)
         return st;
     in->params = *p;
-    in->open_input = -1;
+    in->open_input = in->open_archive = in->copy = -1;
     for (int i = 0; i < n_paths && !st; i++)
         st = add_path(in, paths[i], e);
-    for (int i = 0; i < in->n_input && !st; i++)
+    for (int i = 0, n = in->n_input; i < n && !st; i++) /* archives add their members */
         st = take_file(in, i, e);
     if (!st && !in->frames.n)
         st = sq_fail(e, SQ_FAILED, "%s: no file with a %s frame that squall reads", n_paths ? paths[0] : "input",
@@ -388,6 +487,7 @@ void sq_inputs_close(struct sq_inputs **in)
     if (!s)
         return;
     close_file(s);
+    sq_unpack_close(&s->archive);
     for (int i = 0; i < s->n_input; i++)
         free(s->input[i].path);
     free(s->input);
@@ -415,6 +515,7 @@ enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret,
 {
     const struct frame *f = &in->frames.frame[i];
     struct sq_field field = {0};
+    struct sq_err why = {0};
     enum sq_status st = open_file(in, f->input, e);
     if (st)
         return st;
@@ -428,7 +529,8 @@ enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret,
     memcpy(field.units, f->info.units, sizeof field.units);
     memcpy(field.source, f->info.source, sizeof field.source);
     memcpy(field.product, f->info.product, sizeof field.product);
-    st = in->input[f->input].source->read(&in->open, &f->info, &in->params, &field, e);
+    st = in->input[f->input].source->read(&in->open, &f->info, &in->params, &field, &why);
+    st = pass_fault(f->info.path, in->open.path, st, &why, e);
     if (!st && f->info.kind == SQ_KIND_RADAR)
         st = sq_quality_apply(&field, f->info.path, &in->params, e);
     if (st) {

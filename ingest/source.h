@@ -15,7 +15,8 @@
 #define SQ_FRAMES_MAX 200000
 
 struct sq_file {
-    const char *path; /* not owned */
+    const char *path; /* where its bytes lie, plain or packed: the user's path, or a copy from an archive. Begins
+                         messages: the user's path is put in its place. Not owned */
     int nc;           /* netCDF id where the file is netCDF or HDF5, else -1 */
 };
 
@@ -31,7 +32,7 @@ struct sq_source {
                            const struct sq_read_params *p, struct sq_field *ret, struct sq_err *e);
 };
 
-extern const struct sq_source sq_source_mrms, sq_source_odim, sq_source_knmi, sq_source_cf;
+extern const struct sq_source sq_source_mrms, sq_source_radolan, sq_source_odim, sq_source_knmi, sq_source_cf;
 
 /* Copies *info into the list after checking its grid and time; path and source are set by the list. */
 enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info *info, struct sq_err *e)
