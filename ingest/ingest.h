@@ -123,6 +123,14 @@ enum sq_status sq_stacker_build(struct sq_stacker *s, char *const *paths, int n_
 /* Bytes of planes that are held. */
 size_t sq_stacker_bytes(const struct sq_stacker *s);
 
+/* As one CF netCDF-4 file, whole or not at all: a group a source, in it a variable a channel (slice, y, x), and what
+ * is known of each plane, (channel, slice). */
+enum sq_status sq_stack_write(const char *path, const struct sq_stack *s, struct sq_err *e) SQ_CHECK;
+/* Reads such a file; without `values` their pointers are NULL. Caller finishes *ret, which owns its values. */
+enum sq_status sq_stack_read(const char *path, bool values, struct sq_stack *ret, struct sq_err *e) SQ_CHECK;
+/* Whether a file is one of these, by its first words. */
+bool sq_stack_probe(const char *path);
+
 /* ---- masks --------------------------------------------------------------------------------------------- */
 
 #define SQ_MASK_LEADS 96

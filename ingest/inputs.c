@@ -466,7 +466,7 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
                      kind_name(p->kind));
     if (!st)
         sort_frames(&in->frames);
-    if (!st && p->kind == SQ_KIND_RADAR)
+    if (!st && (p->kind == SQ_KIND_RADAR || p->kind == SQ_KIND_ANY))
         st = keep_main_product(in, e);
     if (st) {
         sq_inputs_close(&in);

@@ -1,4 +1,5 @@
 #include "rain_file.h"
+#include "cf_write.h"
 #include "core/crs.h"
 #include "core/publish.h"
 
@@ -25,41 +26,6 @@ static enum sq_status fail(const struct sq_rain_file *f, int rc, struct sq_err *
     return sq_fail(e, SQ_FAILED, "%s: cannot write: %s", f->path, nc_strerror(rc));
 }
 
-static int put_text(int nc, int var, const char *key, const char *text)
-{
-    return nc_put_att_text(nc, var, key, strlen(text), text);
-}
-
-/* Defines one coordinate axis. */
-static int define_axis(int nc, const char *name, int dim, const char *standard, const char *units,
-                       const char *axis, int *ret)
-{
-    int rc = nc_def_var(nc, name, NC_DOUBLE, 1, &dim, ret);
-    if (!rc)
-        rc = put_text(nc, *ret, "standard_name", standard);
-    if (!rc)
-        rc = put_text(nc, *ret, "units", units);
-    return rc ? rc : put_text(nc, *ret, "axis", axis);
-}
-
-static int define_crs(int nc, const char *proj, const struct sq_cf_crs *cf)
-{
-    int var;
-    int rc = nc_def_var(nc, "crs", NC_INT, 0, NULL, &var);
-    if (!rc && cf->name[0])
-        rc = put_text(nc, var, "grid_mapping_name", cf->name);
-    for (int i = 0; i < cf->n && !rc; i++) {
-        if (cf->attr[i].n_value)
-            rc = nc_put_att_double(nc, var, cf->attr[i].key, NC_DOUBLE, (size_t)cf->attr[i].n_value,
-                                   cf->attr[i].value);
-        else
-            rc = put_text(nc, var, cf->attr[i].key, cf->attr[i].text);
-    }
-    if (!rc && cf->wkt)
-        rc = put_text(nc, var, "crs_wkt", cf->wkt);
-    return rc ? rc : put_text(nc, var, "proj4", proj);
-}
-
 static int define_rain(struct sq_rain_file *f, const int dim[3])
 {
     const uint16_t fill = FILL;
@@ -77,59 +43,36 @@ static int define_rain(struct sq_rain_file *f, const int dim[3])
     if (!rc)
         rc = nc_def_var_fill(f->nc, f->rain, NC_FILL, &fill);
     for (size_t i = 0; i < sizeof text / sizeof *text && !rc; i++)
-        rc = put_text(f->nc, f->rain, text[i][0], text[i][1]);
+        rc = sq_cf_text(f->nc, f->rain, text[i][0], text[i][1]);
     if (!rc)
         rc = nc_put_att_double(f->nc, f->rain, "scale_factor", NC_DOUBLE, 1, &scale);
     return rc ? rc : nc_put_att_double(f->nc, f->rain, "add_offset", NC_DOUBLE, 1, &offset);
 }
 
-/* Cell centres: the same formula for both axes, with a negative step for y. */
-static int put_axis(int nc, int var, int n, double first, double step)
-{
-    int rc = NC_NOERR;
-    for (int i = 0; i < n && !rc; i++) {
-        const size_t at = (size_t)i;
-        const double v = first + i * step;
-        rc = nc_put_var1_double(nc, var, &at, &v);
-    }
-    return rc;
-}
-
 static int define(struct sq_rain_file *f, const char *title, const char *source, const struct sq_cf_crs *cf)
 {
     const struct sq_grid *g = &f->grid;
-    const bool geo = sq_grid_geographic(g);
-    int dim[3], y, x;
+    int dim[3], plane[2];
     int rc = nc_def_dim(f->nc, "time", (size_t)f->n_frames, &dim[0]);
     if (!rc)
-        rc = nc_def_dim(f->nc, "y", (size_t)g->ny, &dim[1]);
+        rc = sq_cf_plane(f->nc, "", g, dim + 1, plane);
     if (!rc)
-        rc = nc_def_dim(f->nc, "x", (size_t)g->nx, &dim[2]);
+        rc = sq_cf_axis(f->nc, "time", dim[0], "time", "seconds since 1970-01-01 00:00:00", "T", &f->time);
     if (!rc)
-        rc = define_axis(f->nc, "time", dim[0], "time", "seconds since 1970-01-01 00:00:00", "T", &f->time);
+        rc = sq_cf_text(f->nc, f->time, "calendar", "standard");
     if (!rc)
-        rc = put_text(f->nc, f->time, "calendar", "standard");
-    if (!rc)
-        rc = define_axis(f->nc, "y", dim[1], geo ? "latitude" : "projection_y_coordinate",
-                         geo ? "degrees_north" : "m", "Y", &y);
-    if (!rc)
-        rc = define_axis(f->nc, "x", dim[2], geo ? "longitude" : "projection_x_coordinate",
-                         geo ? "degrees_east" : "m", "X", &x);
-    if (!rc)
-        rc = define_crs(f->nc, g->crs, cf);
+        rc = sq_cf_mapping(f->nc, g->crs, cf);
     if (!rc)
         rc = define_rain(f, dim);
     if (!rc)
-        rc = put_text(f->nc, NC_GLOBAL, "Conventions", "CF-1.11");
+        rc = sq_cf_text(f->nc, NC_GLOBAL, "Conventions", "CF-1.11");
     if (!rc)
-        rc = put_text(f->nc, NC_GLOBAL, "title", title);
+        rc = sq_cf_text(f->nc, NC_GLOBAL, "title", title);
     if (!rc)
-        rc = put_text(f->nc, NC_GLOBAL, "source", source);
+        rc = sq_cf_text(f->nc, NC_GLOBAL, "source", source);
     if (!rc)
         rc = nc_enddef(f->nc);
-    if (!rc)
-        rc = put_axis(f->nc, y, g->ny, g->y0, -g->dy);
-    return rc ? rc : put_axis(f->nc, x, g->nx, g->x0, g->dx);
+    return rc ? rc : sq_cf_centres(f->nc, plane, g);
 }
 
 enum sq_status sq_rain_file_create(const char *path, const struct sq_grid *g, int n_frames, const char *title,

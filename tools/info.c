@@ -171,6 +171,56 @@ static enum sq_status print_point(struct sq_product_reader *r, const struct sq_f
     return s;
 }
 
+/* ---- cubes of several sources ---------------------------------------------------------------------------------- */
+
+/* "    abi13 (K): 13 of 13, ages 300 600 s, coverage 0.98 to 1" */
+static void print_channel(const struct sq_stack *s, int source, int channel)
+{
+    const struct sq_stack_source *d = &s->def.source[source];
+    double least = 1, most = 0;
+    int there = 0;
+    for (int k = 0; k < d->n_slices; k++) {
+        const struct sq_stack_plane *p = sq_stack_at(s, source, channel, k);
+        if (p->why != SQ_STACK_USED)
+            continue;
+        there++;
+        least = p->coverage < least ? p->coverage : least;
+        most = p->coverage > most ? p->coverage : most;
+    }
+    printf("    %s", d->channel[channel]);
+    if (sq_stack_at(s, source, channel, 0)->units[0])
+        printf(" (%s)", sq_stack_at(s, source, channel, 0)->units);
+    printf(": %d of %d", there, d->n_slices);
+    if (there && d->kind != SQ_STACK_COMPUTED) {
+        printf(", ages");
+        for (int k = 0; k < d->n_slices; k++)
+            if (sq_stack_at(s, source, channel, k)->why == SQ_STACK_USED)
+                printf(" %d", sq_stack_at(s, source, channel, k)->age_s);
+        printf(" s, coverage %.3g to %.3g", least, most);
+    }
+    printf("\n");
+}
+
+static enum sq_status describe_stack(const char *path, struct sq_err *e)
+{
+    struct sq_stack s = {0};
+    char line[200];
+    enum sq_status status = sq_stack_read(path, false, &s, e);
+    if (status)
+        return status;
+    printf("%s: what the network %s sees at %s\n", path, s.def.name, sq_instant_iso(s.at, line));
+    for (int k = 0; k < s.n_grids; k++)
+        print_grid(&s.grid[k].grid);
+    for (int i = 0; i < s.def.n_sources; i++) {
+        sq_stack_say(&s, i, line, sizeof line);
+        printf("  %s, grid %d\n", line, s.grid_of[i]);
+        for (int c = 0; c < s.def.source[i].n_channels; c++)
+            print_channel(&s, i, c);
+    }
+    sq_stack_finish(&s);
+    return SQ_OK;
+}
+
 /* ---- which it is ----------------------------------------------------------------------------------------------------- */
 
 static void print_lines(void *arg, const char *text)
@@ -206,6 +256,8 @@ static enum sq_status describe(char *path, const double *point, const struct sq_
         sq_weights_destroy(&w);
         return SQ_OK;
     }
+    if (sq_stack_probe(path))
+        return describe_stack(path, e);
     return describe_input(path, set, e);
 }
 

@@ -64,7 +64,7 @@ static void print_help(const struct sq_command *cmd, const struct rows *r)
 /* -c is taken in pass 0, --set in pass 1, what a subcommand adds in pass 2. */
 static int pass_of(const struct sq_option *o)
 {
-    return o->parse == parse_config ? 0 : o->parse == parse_set ? 1 : 2;
+    return o->letter == 'c' ? 0 : o->parse == parse_set ? 1 : 2;
 }
 
 static enum sq_status take(const struct sq_option *o, const char *text, struct sq_err *e)
@@ -76,7 +76,7 @@ static enum sq_status take(const struct sq_option *o, const char *text, struct s
     struct sq_err why = {0};
     enum sq_status s = o->parse(text, o->ret, &why);
     if (s)
-        return sq_fail(e, o->parse == parse_config ? s : SQ_USAGE, "--%s: %s", o->name, why.text);
+        return sq_fail(e, o->letter == 'c' ? s : SQ_USAGE, "--%s: %s", o->name, why.text);
     return SQ_OK;
 }
 

@@ -48,7 +48,9 @@ struct sq_stack_def {
 /* From YAML; configs/networks/metnet2.yaml explains every key. `where` (a path) begins the messages. */
 enum sq_status sq_stack_def_parse(const char *where, const void *text, size_t size, struct sq_stack_def *ret,
                                   struct sq_err *e) SQ_CHECK;
-/* `path` is a file, or the name of one in configs/networks. *ret is large: keep it on the heap. */
+/* Whether `path` is that of a definition, not of settings: a list, or the name of a file in configs/networks. */
+bool sq_stack_def_is(const char *path);
+/* *ret is large: keep it on the heap. */
 enum sq_status sq_stack_def_read(const char *path, struct sq_stack_def *ret, struct sq_err *e) SQ_CHECK;
 
 const char *sq_stack_kind_name(enum sq_stack_kind kind); /* "radar" ... */

@@ -144,12 +144,33 @@ enum sq_status sq_stack_def_parse(const char *where, const void *text, size_t si
     return status;
 }
 
+static bool is_name(const char *path)
+{
+    return !strpbrk(path, "/.") && access(path, F_OK);
+}
+
+bool sq_stack_def_is(const char *path)
+{
+    char *text = NULL;
+    size_t size = 0, at = 0;
+    struct sq_err ignored;
+    if (is_name(path))
+        return true;
+    if (sq_config_load(path, &text, &size, &ignored))
+        return false;
+    while (at < size && strchr(" \r\n#", text[at])) /* blanks and lines of comment */
+        at += text[at] == '#' ? strcspn(text + at, "\n") : 1;
+    const bool list = at < size && (text[at] == '-' || text[at] == '[');
+    free(text);
+    return list;
+}
+
 enum sq_status sq_stack_def_read(const char *path, struct sq_stack_def *ret, struct sq_err *e)
 {
     char own[128], found[4096], *text = NULL;
     size_t size = 0;
     enum sq_status status = SQ_OK;
-    if (!strpbrk(path, "/.") && access(path, F_OK)) { /* a name */
+    if (is_name(path)) {
         if (strlen(path) > 60)
             return sq_fail(e, SQ_FAILED, "%.100s...: no such network", path);
         snprintf(own, sizeof own, "networks/%s.yaml", path);

@@ -10,31 +10,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static char folder[64];
-
 static int begin(void **state)
 {
     (void)state;
     sq_log_level(SQ_LOG_ERROR);
-    strcpy(folder, "/tmp/squall-stack-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-static char *in_folder(const char *name)
-{
-    static char room[8][256];
-    static int turn;
-    char *path = room[turn++ % 8];
-    snprintf(path, 256, "%s/%s", folder, name);
-    return path;
+    return 0;
 }
 
 /* ---- definitions --------------------------------------------------------------------------------------- */
@@ -249,7 +229,7 @@ static void write_radar(int minute, bool spoil, double first)
         value[i] = i ? i : first;
     const size_t n = small_grib(bytes, (struct small_grib){.minute = minute, .png = spoil, .spoil = spoil, .value = value}, at);
     snprintf(name, sizeof name, "r%02d.grib2", minute);
-    FILE *f = fopen(in_folder(name), "wb");
+    FILE *f = fopen(test_path(name), "wb");
     REQUIRE(f && fwrite(bytes, 1, n, f) == n && !fclose(f));
 }
 
@@ -272,7 +252,7 @@ static struct sq_stack build(struct sq_stacker *s, int64_t at)
 {
     struct sq_err err = {0};
     struct sq_stack stack = {0};
-    char *path = folder;
+    char *path = test_folder();
     REQUIRE_OK(sq_stacker_build(s, &path, 1, at, &stack, &err));
     return stack;
 }
@@ -336,7 +316,7 @@ static void nothing_there_is_worth_another_try(void **state)
     struct sq_stacker *s = open_stacker(def, NULL, 1);
     struct sq_stack stack = {0};
     struct sq_err err = {0};
-    char *path = folder;
+    char *path = test_folder();
     write_radar(10, false, 1);
     REQUIRE_STATUS(sq_stacker_build(s, &path, 1, T0 + 719, &stack, &err), SQ_ABSENT);
     REQUIRE(strstr(err.text, "2019-06-10T00:11:59Z") && !stack.plane);
@@ -353,12 +333,12 @@ static void swap_contents(int minute, double first)
     char name[32];
     struct stat st;
     snprintf(name, sizeof name, "r%02d.grib2", minute);
-    REQUIRE(!stat(in_folder(name), &st));
+    REQUIRE(!stat(test_path(name), &st));
     write_radar(minute, false, first);
     const struct timespec times[2] = {st.st_atim, st.st_mtim};
-    REQUIRE(!utimensat(AT_FDCWD, in_folder(name), times, 0));
+    REQUIRE(!utimensat(AT_FDCWD, test_path(name), times, 0));
     const off_t size = st.st_size;
-    REQUIRE(!stat(in_folder(name), &st) && st.st_size == size);
+    REQUIRE(!stat(test_path(name), &st) && st.st_size == size);
 }
 
 static void only_what_is_new_is_decoded(void **state)
@@ -444,7 +424,7 @@ static void planes_are_kept_in_a_folder(void **state)
     (void)state;
     struct sq_stack_def *def = parse(two_sources);
     char cache[300];
-    snprintf(cache, sizeof cache, "%s-cache", folder);
+    snprintf(cache, sizeof cache, "%s-cache", test_folder());
     for (int m = 0; m <= 12; m += 2)
         write_radar(m, false, m / 10.0);
     struct sq_stacker *s = open_stacker(def, cache, 2);
@@ -516,11 +496,11 @@ int main(void)
         cmocka_unit_test(a_broken_frame_makes_room_for_the_one_before),
         cmocka_unit_test(the_newest_run_that_is_there_serves),
         cmocka_unit_test(an_amount_is_that_of_its_interval),
-        cmocka_unit_test_setup_teardown(files_become_a_stack, begin, end),
-        cmocka_unit_test_setup_teardown(nothing_there_is_worth_another_try, begin, end),
-        cmocka_unit_test_setup_teardown(only_what_is_new_is_decoded, begin, end),
-        cmocka_unit_test_setup_teardown(a_frame_that_cannot_be_read_costs_itself_alone, begin, end),
-        cmocka_unit_test_setup_teardown(planes_are_kept_in_a_folder, begin, end),
+        cmocka_unit_test_setup_teardown(files_become_a_stack, begin, test_end),
+        cmocka_unit_test_setup_teardown(nothing_there_is_worth_another_try, begin, test_end),
+        cmocka_unit_test_setup_teardown(only_what_is_new_is_decoded, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_frame_that_cannot_be_read_costs_itself_alone, begin, test_end),
+        cmocka_unit_test_setup_teardown(planes_are_kept_in_a_folder, begin, test_end),
         cmocka_unit_test(planes_out_of_use_are_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
