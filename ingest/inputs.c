@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 /* More specific layouts come first. */
-static const struct sq_source *const sources[] = {&sq_source_odim, &sq_source_knmi, &sq_source_cf,
-                                                  &sq_source_radolan, &sq_source_mrms};
+static const struct sq_source *const sources[] = {
+    &sq_source_odim, &sq_source_knmi, &sq_source_abi, &sq_source_glm, &sq_source_nwcsaf, &sq_source_cf,
+    &sq_source_radolan, &sq_source_mrms};
 
 /* ---- lists ---------------------------------------------------------------------------------------------- */
 

@@ -32,7 +32,8 @@ struct sq_source {
                            const struct sq_read_params *p, struct sq_field *ret, struct sq_err *e);
 };
 
-extern const struct sq_source sq_source_mrms, sq_source_radolan, sq_source_odim, sq_source_knmi, sq_source_cf;
+extern const struct sq_source sq_source_mrms, sq_source_radolan, sq_source_odim, sq_source_knmi, sq_source_cf,
+    sq_source_abi, sq_source_glm, sq_source_nwcsaf;
 
 /* Copies *info into the list after checking its grid and time; path and source are set by the list. */
 enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info *info, struct sq_err *e)

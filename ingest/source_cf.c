@@ -84,75 +84,6 @@ static bool probe(const struct sq_file *f)
 
 /* ---- the grid ------------------------------------------------------------------------------------------ */
 
-struct axis {
-    double first, step; /* as stored; step may be negative */
-    double unit_m;      /* metres of a unit, 0 = not said */
-    bool degrees;
-};
-
-/* Metres of one unit of a coordinate; 0 where it does not say. */
-static double axis_unit(int nc, int var, bool *degrees)
-{
-    char unit[64] = "";
-    (void)sq_netcdf_text(nc, var, "units", unit, sizeof unit);
-    *degrees = !strncmp(unit, "degree", 6);
-    if (!strcmp(unit, "km") || !strcmp(unit, "kilometer") || !strcmp(unit, "kilometre"))
-        return 1000;
-    return *unit ? 1 : 0;
-}
-
-/* Cell centres of dimension `dim`, evenly spaced within a tenth of a cell (float coordinates jitter). */
-static enum sq_status read_axis(const struct sq_file *f, int dim, size_t n, struct axis *a, struct sq_err *e)
-{
-    char name[NC_MAX_NAME + 1];
-    int var, n_dims, of;
-    if (nc_inq_dimname(f->nc, dim, name) || nc_inq_varid(f->nc, name, &var) ||
-        nc_inq_varndims(f->nc, var, &n_dims) || n_dims != 1 || nc_inq_vardimid(f->nc, var, &of) || of != dim)
-        return sq_fail(e, SQ_FAILED, "%s: no coordinates of the grid (a variable named like its dimension)",
-                       f->path);
-    if (n < 2)
-        return sq_fail(e, SQ_FAILED, "%s: %s has one value, so the size of its cells is unknown", f->path,
-                       name);
-    double *v = NULL;
-    enum sq_status st = sq_alloc((void **)&v, n, sizeof *v, "coordinates", e);
-    if (!st && nc_get_var_double(f->nc, var, v))
-        st = sq_fail(e, SQ_FAILED, "%s: %s cannot be read", f->path, name);
-    if (!st) {
-        a->unit_m = axis_unit(f->nc, var, &a->degrees);
-        a->first = v[0];
-        a->step = (v[n - 1] - v[0]) / (double)(n - 1);
-        for (size_t i = 0; i < n && !st; i++)
-            if (!(fabs(v[i] - a->first - (double)i * a->step) <= 0.1 * fabs(a->step)))
-                st = sq_fail(e, SQ_FAILED, "%s: %s is not evenly spaced", f->path, name);
-        if (!st && a->step == 0)
-            st = sq_fail(e, SQ_FAILED, "%s: %s does not change", f->path, name);
-    }
-    free(v);
-    return st;
-}
-
-/* The CF attributes of a grid mapping variable. False where there is no grid_mapping_name. */
-static bool mapping_attributes(int nc, int map, struct sq_cf_crs *cf)
-{
-    int n = 0;
-    *cf = (struct sq_cf_crs){0};
-    if (!sq_netcdf_text(nc, map, "grid_mapping_name", cf->name, sizeof cf->name) || nc_inq_varnatts(nc, map, &n))
-        return false;
-    for (int i = 0; i < n && cf->n < SQ_CF_ATTR_MAX; i++) {
-        char key[NC_MAX_NAME + 1];
-        int at = cf->n;
-        if (nc_inq_attname(nc, map, i, key) || strlen(key) >= sizeof cf->attr[0].key)
-            continue;
-        cf->attr[at].n_value = sq_netcdf_numbers(nc, map, key, cf->attr[at].value, 7);
-        if (!cf->attr[at].n_value &&
-            !sq_netcdf_text(nc, map, key, cf->attr[at].text, sizeof cf->attr[0].text))
-            continue;
-        strcpy(cf->attr[at].key, key);
-        cf->n++;
-    }
-    return true;
-}
-
 /* The coordinate system, from the most exact statement there is: proj4 says what CF has no words for (the
  * Swiss grid, datum shifts). `*unit_m` are metres of one unit of its coordinates. */
 static enum sq_status read_crs(const struct sq_file *f, int var, bool degrees, char ret[SQ_CRS_MAX],
@@ -170,7 +101,7 @@ static enum sq_status read_crs(const struct sq_file *f, int var, bool degrees, c
     snprintf(why.text, sizeof why.text, "no coordinate system: a grid mapping is expected");
     if (map >= 0 && sq_netcdf_text(f->nc, map, "proj4", text, sizeof text))
         st = sq_crs_normalise(text, ret, unit_m, &why);
-    if (st && map >= 0 && mapping_attributes(f->nc, map, &cf))
+    if (st && map >= 0 && sq_netcdf_mapping(f->nc, map, &cf))
         st = sq_crs_from_cf(&cf, ret, &why);
     for (int i = 0; i < 2 && st && map >= 0; i++)
         if (sq_netcdf_text(f->nc, map, wkt[i], text, sizeof text))
@@ -187,15 +118,15 @@ static enum sq_status read_crs(const struct sq_file *f, int var, bool degrees, c
 static enum sq_status read_grid(const struct sq_file *f, int var, struct sq_grid *g, struct sq_err *e)
 {
     int dim[8], n;
-    struct axis x, y;
+    struct sq_axis x, y;
     double unit_m;
     if (!sq_plane_size(f->nc, var, &g->ny, &g->nx) || nc_inq_varndims(f->nc, var, &n) ||
         nc_inq_vardimid(f->nc, var, dim))
         return sq_fail(e, SQ_FAILED, "%s: the rain variable has no plane of at most %d cells a side", f->path,
                        SQ_GRID_MAX);
-    enum sq_status st = read_axis(f, dim[n - 2], (size_t)g->ny, &y, e);
+    enum sq_status st = sq_netcdf_axis(f, dim[n - 2], (size_t)g->ny, &y, e);
     if (!st)
-        st = read_axis(f, dim[n - 1], (size_t)g->nx, &x, e);
+        st = sq_netcdf_axis(f, dim[n - 1], (size_t)g->nx, &x, e);
     if (!st)
         st = read_crs(f, var, x.degrees && y.degrees, g->crs, &unit_m, e);
     if (st)
@@ -378,7 +309,7 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
 {
     int place, n_dims, dim[8], var = rain_variable(f->nc);
     size_t n;
-    struct axis y;
+    struct sq_axis y;
     struct sq_plane pl = sq_plane_plain(f->nc, var);
     const struct unit *unit = variable_unit(f, var);
     enum sq_status st = frame_dimension(f, var, &dim[0], &n, &place, e);
@@ -386,7 +317,7 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
         return st;
     if (!unit || nc_inq_varndims(f->nc, var, &n_dims) || n_dims < 2 || nc_inq_vardimid(f->nc, var, dim))
         return sq_fail(e, SQ_FAILED, "%s: the rain variable cannot be described", f->path);
-    st = read_axis(f, dim[n_dims - 2], (size_t)info->grid.ny, &y, e);
+    st = sq_netcdf_axis(f, dim[n_dims - 2], (size_t)info->grid.ny, &y, e);
     if (st)
         return st;
     sq_plane_cf(&pl);

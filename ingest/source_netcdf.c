@@ -114,6 +114,72 @@ bool sq_netcdf_number(int nc, int var, const char *name, double *out)
     return sq_netcdf_numbers(nc, var, name, out, 1) == 1;
 }
 
+/* ---- coordinates ---------------------------------------------------------------------------------------- */
+
+static void axis_unit(int nc, int var, struct sq_axis *a)
+{
+    char unit[64] = "";
+    (void)sq_netcdf_text(nc, var, "units", unit, sizeof unit);
+    a->degrees = !strncmp(unit, "degree", 6);
+    a->radians = !strcmp(unit, "rad") || !strncmp(unit, "radian", 6);
+    a->unit_m = !strcmp(unit, "km") || !strcmp(unit, "kilometer") || !strcmp(unit, "kilometre") ? 1000 : *unit ? 1 : 0;
+}
+
+enum sq_status sq_netcdf_axis(const struct sq_file *f, int dim, size_t n, struct sq_axis *ret, struct sq_err *e)
+{
+    char name[NC_MAX_NAME + 1];
+    int var, n_dims, of;
+    double *v = NULL, gain = 1, offset = 0;
+    if (nc_inq_dimname(f->nc, dim, name) || nc_inq_varid(f->nc, name, &var) ||
+        nc_inq_varndims(f->nc, var, &n_dims) || n_dims != 1 || nc_inq_vardimid(f->nc, var, &of) || of != dim)
+        return sq_fail(e, SQ_FAILED, "%s: no coordinates of the grid (a variable named like its dimension)",
+                       f->path);
+    if (n < 2)
+        return sq_fail(e, SQ_FAILED, "%s: %s has one value, so the size of its cells is unknown", f->path,
+                       name);
+    enum sq_status st = sq_alloc((void **)&v, n, sizeof *v, "coordinates", e);
+    if (!st && nc_get_var_double(f->nc, var, v))
+        st = sq_fail(e, SQ_FAILED, "%s: %s cannot be read", f->path, name);
+    if (!st) {
+        double step = (v[n - 1] - v[0]) / (double)(n - 1);
+        for (size_t i = 0; i < n && !st; i++)
+            if (!(fabs(v[i] - v[0] - (double)i * step) <= 0.1 * fabs(step)))
+                st = sq_fail(e, SQ_FAILED, "%s: %s is not evenly spaced", f->path, name);
+        if (!st && step == 0)
+            st = sq_fail(e, SQ_FAILED, "%s: %s does not change", f->path, name);
+        axis_unit(f->nc, var, ret);
+        (void)sq_netcdf_number(f->nc, var, "scale_factor", &gain); /* absent: stays 1 and 0 */
+        (void)sq_netcdf_number(f->nc, var, "add_offset", &offset);
+        ret->first = v[0] * gain + offset;
+        ret->step = step * gain;
+    }
+    free(v);
+    return st;
+}
+
+bool sq_netcdf_mapping(int nc, int map, struct sq_cf_crs *ret)
+{
+    int n = 0;
+    *ret = (struct sq_cf_crs){0};
+    if (!sq_netcdf_text(nc, map, "grid_mapping_name", ret->name, sizeof ret->name) || nc_inq_varnatts(nc, map, &n))
+        return false;
+    for (int i = 0; i < n && ret->n < SQ_CF_ATTR_MAX; i++) {
+        char key[NC_MAX_NAME + 1];
+        int at = ret->n;
+        if (nc_inq_attname(nc, map, i, key) || strlen(key) >= sizeof ret->attr[0].key)
+            continue;
+        ret->attr[at].n_value = sq_netcdf_numbers(nc, map, key, ret->attr[at].value, 7);
+        if (!ret->attr[at].n_value &&
+            !sq_netcdf_text(nc, map, key, ret->attr[at].text, sizeof ret->attr[0].text))
+            continue;
+        strcpy(ret->attr[at].key, key);
+        ret->n++;
+    }
+    return true;
+}
+
+/* ---- planes --------------------------------------------------------------------------------------------- */
+
 struct sq_plane sq_plane_plain(int nc, int var)
 {
     return (struct sq_plane){.nc = nc,

@@ -6,6 +6,8 @@
 
 #include "source.h"
 
+#include "core/crs.h"
+
 /* Opens if the file is netCDF or HDF5 by its first bytes; otherwise *ret_nc is -1. */
 enum sq_status sq_netcdf_open(const char *path, int *ret_nc, struct sq_err *e) SQ_CHECK;
 void sq_netcdf_close(int nc);
@@ -20,6 +22,20 @@ bool sq_netcdf_text(int nc, int var, const char *name, char *out, size_t size);
 /* Numeric attribute; an array gives its first `n` values. Returns how many there are, at most n; 0: none. */
 int sq_netcdf_numbers(int nc, int var, const char *name, double *out, int n);
 bool sq_netcdf_number(int nc, int var, const char *name, double *out);
+
+/* Cell centres along a dimension. */
+struct sq_axis {
+    double first, step; /* in stored order, unpacked; step may be negative */
+    double unit_m;      /* metres of a unit, 0 = not said */
+    bool degrees, radians;
+};
+
+/* The coordinates of dimension `dim` of n cells: the variable named like it, evenly spaced within a tenth of a cell (float
+ * coordinates jitter). */
+enum sq_status sq_netcdf_axis(const struct sq_file *f, int dim, size_t n, struct sq_axis *ret, struct sq_err *e) SQ_CHECK;
+
+/* The CF attributes of a grid mapping variable. False where there is no grid_mapping_name. */
+bool sq_netcdf_mapping(int nc, int map, struct sq_cf_crs *ret);
 
 /* A plane of packed numbers: value = (raw * gain + offset) * factor, in mm/h or dBZ. Codes and the valid
  * range are compared with raw numbers, before anything else. */

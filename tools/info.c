@@ -8,6 +8,7 @@
 #include "core/crs.h"
 #include "core/distribution.h"
 #include "core/instant.h"
+#include "core/log.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,8 +17,8 @@
 
 static const struct sq_command command = {
     "info", "FILE...",
-    "Describes files: radar inputs, cubes, forecasts, and weights of a network. With --point it prints what a\n"
-    "forecast says of one place: probabilities in %, percentiles and mean in mm/h.\n",
+    "Describes files: radar, satellite and model inputs, cubes, forecasts, and weights of a network. With --point\n"
+    "it prints what a forecast says of one place: probabilities in %, percentiles and mean in mm/h.\n",
     "  squall info radar/*.h5\n"
     "  squall info out/squall_20160711T2200Z.nc --point 8.55,47.37\n"};
 
@@ -35,43 +36,96 @@ static void print_grid(const struct sq_grid *g)
 
 /* ---- inputs ---------------------------------------------------------------------------------------------------- */
 
-static enum sq_status print_newest(struct sq_inputs *in, struct sq_err *e)
+enum { CHANNELS_SHOWN = 64 };
+
+/* The newest frame of each channel, from the last channel to the first. Returns how many. */
+static int newest_frames(const struct sq_inputs *in, int ret[CHANNELS_SHOWN])
+{
+    int n = 0;
+    for (int i = sq_inputs_count(in) - 1; i >= 0 && n < CHANNELS_SHOWN; i--) {
+        int k = 0;
+        while (k < n && strcmp(sq_inputs_info(in, ret[k])->channel, sq_inputs_info(in, i)->channel))
+            k++;
+        if (k == n)
+            ret[n++] = i;
+    }
+    return n;
+}
+
+static enum sq_status print_frame(struct sq_inputs *in, int i, bool alone, struct sq_err *e)
 {
     struct sq_field f = {0};
-    enum sq_status s = sq_inputs_read(in, sq_inputs_count(in) - 1, &f, e);
+    enum sq_status s = sq_inputs_read(in, i, &f, e);
     if (s)
         return s;
-    printf("  newest frame: %.1f %% of the cells observed", 100 * sq_field_coverage(&f));
-    if (sq_field_coverage(&f) > 0)
+    printf("  %s: %.1f %% of the cells observed", alone ? "newest frame" : f.channel, 100 * sq_field_coverage(&f));
+    if (sq_field_coverage(&f) > 0 && !strcmp(f.units, "mm h-1"))
         printf(", up to %.2f mm/h", (double)sq_field_most(&f));
+    else if (sq_field_coverage(&f) > 0)
+        printf(", up to %.4g %s", (double)sq_field_most(&f), strcmp(f.units, "1") ? f.units : "(no unit)");
+    if (sq_inputs_info(in, i)->kind == SQ_KIND_SATELLITE)
+        printf(", %s for parallax", f.parallax_corrected ? "corrected" : "not corrected");
     printf("\n");
     sq_field_finish(&f);
     return SQ_OK;
 }
 
-static enum sq_status describe_input(char *path, const struct sq_settings *set, struct sq_err *e)
+static void print_times(const struct sq_inputs *in, int channels)
 {
-    const struct sq_read_params read = sq_options_read(set);
-    struct sq_inputs *in = NULL;
-    char first[32], last[32];
-    enum sq_status s = sq_inputs_open(&path, 1, &read, &in, e);
-    if (s)
-        return s;
     const int n = sq_inputs_count(in);
     const struct sq_frame_info *old = sq_inputs_info(in, 0), *new = sq_inputs_info(in, n - 1);
-    printf("%s: %s, %s, %d frame%s, ", path, new->source, new->product, n, n > 1 ? "s" : "");
-    if (n > 1)
+    char first[32], last[32];
+    int times = 1;
+    for (int i = 1; i < n; i++)
+        times += sq_inputs_info(in, i)->time != sq_inputs_info(in, i - 1)->time;
+    printf("%d frame%s, ", n, n > 1 ? "s" : "");
+    if (channels > 1)
+        printf("%d channels, ", channels);
+    if (times > 1)
         printf("%s to ", sq_instant_iso(old->time, first));
     printf("%s", sq_instant_iso(new->time, last));
-    if (n > 1)
-        printf(", every %lld s on average", (long long)(new->time - old->time) / (n - 1));
+    if (times > 1)
+        printf(", every %lld s on average", (long long)(new->time - old->time) / (times - 1));
     if (new->interval_s)
         printf(", sums over %d s", new->interval_s);
     printf("\n");
+}
+
+static enum sq_status print_inputs(const char *path, struct sq_inputs *in, struct sq_err *e)
+{
+    const struct sq_frame_info *new = sq_inputs_info(in, sq_inputs_count(in) - 1);
+    int frame[CHANNELS_SHOWN], channels = newest_frames(in, frame);
+    enum sq_status s = SQ_OK;
+    printf("%s: %s, %s, ", path, new->source, new->product);
+    print_times(in, channels);
     print_grid(&new->grid);
-    s = print_newest(in, e);
-    sq_inputs_close(&in);
+    for (int k = channels - 1; k >= 0 && !s; k--)
+        s = print_frame(in, frame[k], channels == 1, e);
     return s;
+}
+
+/* Frames of each kind that a file or folder holds. */
+static enum sq_status describe_input(char *path, const struct sq_settings *set, struct sq_err *e)
+{
+    static const enum sq_kind kinds[] = {SQ_KIND_RADAR, SQ_KIND_SATELLITE, SQ_KIND_MODEL};
+    struct sq_read_params read = sq_options_read(set);
+    struct sq_inputs *in = NULL;
+    struct sq_err why;
+    bool found = false;
+    enum sq_status s = SQ_OK, first = SQ_OK;
+    for (int k = 0; k < 3 && !s && first != SQ_ABSENT; k++) {
+        read.kind = kinds[k];
+        enum sq_status opened = sq_inputs_open(&path, 1, &read, &in, k ? &why : e);
+        sq_log_level(SQ_LOG_ERROR); /* what is wrong with a file has been said */
+        first = k ? first : opened;
+        if (opened)
+            continue;
+        found = true;
+        s = print_inputs(path, in, e);
+        sq_inputs_close(&in);
+    }
+    sq_log_level(SQ_LOG_WARN);
+    return s ? s : found ? SQ_OK : first;
 }
 
 /* ---- forecasts --------------------------------------------------------------------------------------------------- */

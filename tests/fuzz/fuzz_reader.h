@@ -13,22 +13,24 @@
 
 #define FUZZ_CELLS 1000000 /* larger fields are lawful, but slow to fill */
 
-static inline void fuzz_check_field(const struct sq_field *f)
+static inline void fuzz_check_field(const struct sq_field *f, enum sq_kind kind)
 {
     for (size_t i = 0; i < sq_grid_cells(&f->grid); i++) {
         FUZZ_REQUIRE(f->state[i] <= SQ_STATE_DARK);
         FUZZ_REQUIRE((f->state[i] > SQ_STATE_UNDETECT) == isnan(f->value[i]));
-        FUZZ_REQUIRE(isnan(f->value[i]) || (f->value[i] >= 0 && f->value[i] <= 300));
+        FUZZ_REQUIRE(!isinf(f->value[i]));
+        FUZZ_REQUIRE(isnan(f->value[i]) || kind != SQ_KIND_RADAR || (f->value[i] >= 0 && f->value[i] <= 300));
     }
 }
 
-static inline int fuzz_reader(const uint8_t *data, size_t size)
+static inline int fuzz_reader_of(const uint8_t *data, size_t size, enum sq_kind kind)
 {
     struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
     struct sq_inputs *in = NULL;
     struct sq_err err = {0};
     char path[32], *paths[] = {path};
     int fd = fuzz_file(data, size, path);
+    p.kind = kind;
     sq_log_level(SQ_LOG_ERROR);
     enum sq_status st = sq_inputs_open(paths, 1, &p, &in, &err);
     FUZZ_REQUIRE(st == SQ_OK || (st == SQ_FAILED && err.text[0] && !strchr(err.text, '\n')));
@@ -36,12 +38,17 @@ static inline int fuzz_reader(const uint8_t *data, size_t size)
         struct sq_field f = {0};
         if (sq_grid_cells(&sq_inputs_info(in, i)->grid) <= FUZZ_CELLS &&
             sq_inputs_read(in, i, &f, &err) == SQ_OK)
-            fuzz_check_field(&f);
+            fuzz_check_field(&f, kind);
         sq_field_finish(&f);
     }
     sq_inputs_close(&in);
     close(fd);
     return 0;
+}
+
+static inline int fuzz_reader(const uint8_t *data, size_t size)
+{
+    return fuzz_reader_of(data, size, SQ_KIND_RADAR);
 }
 
 #endif

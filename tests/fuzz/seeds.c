@@ -1,5 +1,6 @@
 /* Writes the first inputs of the readers' fuzz targets, all of our own making, into CORPUS/grib, odim, knmi,
- * cf and weights: seeds CORPUS. Run once, when a layout is added; the files are kept with the project. */
+ * cf, abi, glm, nwcsaf and weights: seeds CORPUS. Run once, when a layout is added; the files are kept with the project. */
+#include "ingest/small_abi.h"
 #include "ingest/small_grib.h"
 #include "ingest/small_hdf.h"
 
@@ -59,5 +60,10 @@ int main(int argc, char **argv)
     small_cf_write(name("cf", "packed"), (struct small_cf){.type = NC_USHORT, .value = packed, .scale = &scale});
     small_cf_write(name("cf", "short"), (struct small_cf){.classic = true, .type = NC_SHORT, .scale = &scale,
                                                           .scalar_time = true, .is_unsigned = true});
+    small_abi_write(name("abi", "cmip"), (struct small_abi){.band = 13});
+    small_abi_write(name("abi", "mcmip"), (struct small_abi){0});
+    small_glm_write(name("glm", "short"), false);
+    small_glm_write(name("glm", "float"), true);
+    small_nwcsaf_write(name("nwcsaf", "crr"));
     return 0;
 }

@@ -48,28 +48,29 @@ static void put(const char *path, const uint8_t *bytes, size_t n)
     REQUIRE(f && fwrite(bytes, 1, n, f) == n && !fclose(f));
 }
 
-static void check_field(const struct sq_field *f)
+static void check_field(const struct sq_field *f, enum sq_kind kind)
 {
     for (size_t i = 0; i < sq_grid_cells(&f->grid); i++)
         if (f->state[i] > SQ_STATE_DARK || (f->state[i] > SQ_STATE_UNDETECT) != isnan(f->value[i]) ||
-            f->value[i] < 0 || f->value[i] > 300)
+            isinf(f->value[i]) || (kind == SQ_KIND_RADAR && (f->value[i] < 0 || f->value[i] > 300)))
             fail_msg("cell %zu: state %d, value %g", i, f->state[i], (double)f->value[i]);
 }
 
 /* Reads what can be read. Returns whether the file was refused. */
-static bool try_file(const char *path)
+static bool try_file(const char *path, enum sq_kind kind)
 {
     struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
     struct sq_inputs *in = NULL;
     struct sq_err err = {0};
     char *paths[] = {(char *)(uintptr_t)path};
+    p.kind = kind;
     enum sq_status st = sq_inputs_open(paths, 1, &p, &in, &err);
     int n = in ? sq_inputs_count(in) : 0;
     for (int i = 0; i < n && !st; i += n > 8 ? n / 4 : 1) {
         struct sq_field f = {0};
         st = sq_inputs_read(in, i, &f, &err);
         if (!st)
-            check_field(&f);
+            check_field(&f, kind);
         sq_field_finish(&f);
     }
     sq_inputs_close(&in);
@@ -78,7 +79,7 @@ static bool try_file(const char *path)
     return st;
 }
 
-static void break_file(const char *sample, int places, int flips)
+static void break_file(const char *sample, enum sq_kind kind, int places, int flips)
 {
     const char *path = test_path("broken");
     size_t n;
@@ -87,7 +88,7 @@ static void break_file(const char *sample, int places, int flips)
     put(path, bytes, n);
     for (int k = places - 1; k >= 0; k--) {
         assert_int_equal(truncate(path, (off_t)(n * (size_t)k / (size_t)places)), 0);
-        if (!try_file(path))
+        if (!try_file(path, kind))
             fail_msg("%s: cut at %d/%d is taken as whole", sample, k, places);
     }
     for (int k = 0; k < flips; k++) {
@@ -96,21 +97,21 @@ static void break_file(const char *sample, int places, int flips)
         uint8_t bit = (uint8_t)(1u << next_random(&seed) % 8);
         bytes[at] ^= bit;
         put(path, bytes, n);
-        (void)try_file(path);
+        (void)try_file(path, kind);
         bytes[at] ^= bit;
     }
     unlink(path);
     free(bytes);
 }
 
-static void break_some(const char *pattern, int files, int flips)
+static void break_some(const char *pattern, enum sq_kind kind, int files, int flips)
 {
     char where[4200];
     glob_t g = {0};
     snprintf(where, sizeof where, "%s/%s", test_shared(), pattern);
     assert_int_equal(glob(where, 0, NULL, &g), 0);
     for (size_t i = 0; i < g.gl_pathc && (full() || (int)i < files); i++)
-        break_file(g.gl_pathv[i], 50, full() ? 20 * flips : flips);
+        break_file(g.gl_pathv[i], kind, 50, full() ? 20 * flips : flips);
     globfree(&g);
 }
 
@@ -118,32 +119,40 @@ static void broken_mrms(void **state)
 {
     (void)state;
     NEED_SHARED();
-    break_some("formats/mrms/PrecipRate*", 1, 6);
-    break_some("formats/mrms/*Altitude*", 1, 6);
+    break_some("formats/mrms/PrecipRate*", SQ_KIND_RADAR, 1, 6);
+    break_some("formats/mrms/*Altitude*", SQ_KIND_RADAR, 1, 6);
 }
 
 static void broken_odim(void **state)
 {
     (void)state;
     NEED_SHARED();
-    break_some("formats/odim/T_PAAH21*", 1, 20);
-    break_some("formats/odim/T_PAAH22*", 1, 20);
-    break_some("formats/odim/T_PABV21*", 1, 10);
+    break_some("formats/odim/T_PAAH21*", SQ_KIND_RADAR, 1, 20);
+    break_some("formats/odim/T_PAAH22*", SQ_KIND_RADAR, 1, 20);
+    break_some("formats/odim/T_PABV21*", SQ_KIND_RADAR, 1, 10);
 }
 
 static void broken_knmi(void **state)
 {
     (void)state;
     NEED_SHARED();
-    break_some("formats/knmi/*", 2, 200);
+    break_some("formats/knmi/*", SQ_KIND_RADAR, 2, 200);
 }
 
 static void broken_cf(void **state)
 {
     (void)state;
     NEED_SHARED();
-    break_some("events/mch*", 1, 100);
-    break_some("events/openmrg*", 1, 60);
+    break_some("events/mch*", SQ_KIND_RADAR, 1, 100);
+    break_some("events/openmrg*", SQ_KIND_RADAR, 1, 60);
+}
+
+static void broken_satellite(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    break_some("formats/goes/*GLMM1*", SQ_KIND_SATELLITE, 1, 100);
+    break_some("formats/nwcsaf/*", SQ_KIND_SATELLITE, 1, 40);
 }
 
 int main(void)
@@ -154,6 +163,7 @@ int main(void)
         cmocka_unit_test(broken_odim),
         cmocka_unit_test(broken_knmi),
         cmocka_unit_test(broken_cf),
+        cmocka_unit_test(broken_satellite),
     };
     return cmocka_run_group_tests(tests, NULL, test_end);
 }
