@@ -1,7 +1,5 @@
 #include "grib.h"
 
-#include "packed.h"
-
 #include <eccodes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +19,12 @@ static void silent(const codes_context *c, int level, const char *text)
     (void)text;
 }
 
+static codes_handle *open_message(const uint8_t *bytes, size_t n_bytes)
+{
+    codes_context_set_logging_proc(codes_context_get_default(), silent); /* our message says it */
+    return codes_handle_new_from_message(NULL, bytes, n_bytes);
+}
+
 enum sq_status sq_grib_unpack(const char *path, const uint8_t *bytes, size_t n_bytes, size_t n, double **ret,
                               struct sq_err *e)
 {
@@ -28,12 +32,11 @@ enum sq_status sq_grib_unpack(const char *path, const uint8_t *bytes, size_t n_b
     double *v = NULL;
     codes_handle *h = NULL;
     enum sq_status st = SQ_OK;
-    codes_context_set_logging_proc(codes_context_get_default(), silent); /* our message says it */
-    h = codes_handle_new_from_message(NULL, bytes, n_bytes);
+    h = open_message(bytes, n_bytes);
     v = malloc(n * sizeof *v);
     if (!v)
         st = sq_fail(e, SQ_FAILED, "out of memory for %zu values", n);
-    else if (!h || codes_get_double_array(h, "values", v, &got) || got != n)
+    else if (!h || codes_set_double(h, "missingValue", SQ_GRIB_MISSING) || codes_get_double_array(h, "values", v, &got) || got != n)
         st = sq_fail(e, SQ_FAILED, "%s: values cannot be unpacked, the file is broken", path);
     codes_handle_delete(h);
     if (st)
@@ -41,4 +44,13 @@ enum sq_status sq_grib_unpack(const char *path, const uint8_t *bytes, size_t n_b
     else
         *ret = v;
     return st;
+}
+
+void sq_grib_short_name(const uint8_t *bytes, size_t n_bytes, char ret[32])
+{
+    size_t size = 32;
+    codes_handle *h = open_message(bytes, n_bytes);
+    if (!h || codes_get_string(h, "shortName", ret, &size))
+        strcpy(ret, "unknown");
+    codes_handle_delete(h);
 }

@@ -26,12 +26,19 @@ struct sq_frame_info {
     char units[16];      /* "" stands for "mm h-1" */
 };
 
+struct sq_model_fields; /* which messages of a model are which channel */
+
+/* The table in a file like configs/model_fields.yaml. Caller destroys. */
+enum sq_status sq_model_fields_create(const char *path, struct sq_model_fields **ret, struct sq_err *e) SQ_CHECK;
+void sq_model_fields_destroy(struct sq_model_fields **t);
+
 struct sq_read_params {
     enum sq_kind kind;   /* frames of other kinds are not listed; default radar */
     double zr_a, zr_b;   /* Z = a R^b for dBZ; defaults 200, 1.6. A file's own zr_a, zr_b win */
     double rate_cap_mmh; /* (0, inf), default 300 */
     double dbz_cap;      /* dBZ, default 55, applied before Z-R */
     double range_km;     /* cells farther from the grid's middle are not observed; 0 = off */
+    const struct sq_model_fields *model_fields; /* outlives the inputs; NULL: those of configs/model_fields.yaml */
 };
 #define SQ_READ_PARAMS_DEFAULT {.zr_a = 200, .zr_b = 1.6, .rate_cap_mmh = 300, .dbz_cap = 55}
 

@@ -1,5 +1,5 @@
 /* From the user's paths to a sorted list of frames, and from a frame to its field. */
-#include "source.h"
+#include "inputs.h"
 
 #include "source_netcdf.h"
 #include "unpack.h"
@@ -19,7 +19,7 @@
 /* More specific layouts come first. */
 static const struct sq_source *const sources[] = {
     &sq_source_odim, &sq_source_knmi, &sq_source_abi, &sq_source_glm, &sq_source_nwcsaf, &sq_source_cf,
-    &sq_source_radolan, &sq_source_mrms};
+    &sq_source_radolan, &sq_source_mrms, &sq_source_model};
 
 /* ---- lists ---------------------------------------------------------------------------------------------- */
 
@@ -29,19 +29,6 @@ struct input {
     int container; /* the input that holds this one: an archive, itself where it is packed; -1: none */
     struct sq_member member;
     const struct sq_source *source;
-};
-
-struct frame {
-    struct sq_frame_info info;
-    int input;
-    int order; /* of discovery */
-};
-
-struct sq_frames {
-    struct frame *frame;
-    int n, room;
-    int input; /* the file being scanned */
-    const char *path, *source;
 };
 
 struct sq_inputs {
@@ -84,8 +71,9 @@ enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info 
     st = grow((void **)&list->frame, list->n, &list->room, sizeof *list->frame, e);
     if (st)
         return st;
-    struct frame *f = &list->frame[list->n];
-    *f = (struct frame){.info = *info, .input = list->input, .order = list->n};
+    struct sq_frame *f = &list->frame[list->n];
+    *f = (struct sq_frame){.info = *info, .input = list->input, .order = list->found++, .own_s = info->interval_s,
+                           .second = -1};
     f->info.path = list->path;
     if (!f->info.reference_time)
         f->info.reference_time = f->info.time;
@@ -96,6 +84,18 @@ enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info 
     snprintf(f->info.source, sizeof f->info.source, "%s", list->source);
     list->n++;
     return SQ_OK;
+}
+
+const struct sq_read_params *sq_frames_params(const struct sq_frames *list)
+{
+    return list->params;
+}
+
+void sq_frames_turn(struct sq_frames *list, const char *with, char axis)
+{
+    struct sq_frame *f = &list->frame[list->n - 1];
+    snprintf(f->with, sizeof f->with, "%s", with);
+    f->axis = axis;
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------- */
@@ -343,51 +343,12 @@ static enum sq_status take_file(struct sq_inputs *in, int i, struct sq_err *e)
     return SQ_OK;
 }
 
-/* ---- order ---------------------------------------------------------------------------------------------- */
-
-/* 0: one time, kind, channel and run. */
-static int compare(const struct sq_frame_info *x, const struct sq_frame_info *y)
-{
-    if (x->time != y->time)
-        return x->time < y->time ? -1 : 1;
-    if (x->kind != y->kind)
-        return x->kind < y->kind ? -1 : 1;
-    int channel = strcmp(x->channel, y->channel);
-    if (channel)
-        return channel;
-    return x->reference_time > y->reference_time ? -1 : x->reference_time < y->reference_time;
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const struct frame *x = a, *y = b;
-    int order = compare(&x->info, &y->info);
-    return order ? order : x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* Ascending in time, the first of equal ones. */
-static void sort_frames(struct sq_frames *list)
-{
-    int n = 0;
-    if (list->n)
-        qsort(list->frame, (size_t)list->n, sizeof *list->frame, by_time);
-    for (int i = 0; i < list->n; i++) {
-        const struct sq_frame_info *last = n ? &list->frame[n - 1].info : NULL;
-        if (last && !compare(last, &list->frame[i].info)) {
-            char text[32];
-            sq_log(SQ_LOG_WARN, "%s: left out, %s has a frame of %s already", list->frame[i].info.path,
-                   last->path, sq_instant_iso(last->time, text));
-            continue;
-        }
-        list->frame[n++] = list->frame[i];
-    }
-    list->n = n;
-}
+/* ---- products ------------------------------------------------------------------------------------------ */
 
 /* By source and product, then in the order of the list. */
 static int by_product(const void *a, const void *b)
 {
-    const struct frame *x = *(const struct frame *const *)a, *y = *(const struct frame *const *)b;
+    const struct sq_frame *x = *(const struct sq_frame *const *)a, *y = *(const struct sq_frame *const *)b;
     int order = strcmp(x->info.source, y->info.source);
     if (!order)
         order = strcmp(x->info.product, y->info.product);
@@ -403,7 +364,7 @@ static bool same_product(const struct sq_frame_info *a, const struct sq_frame_in
  * frame is of radar. */
 static enum sq_status main_product(const struct sq_frames *list, struct sq_frame_info *ret, struct sq_err *e)
 {
-    const struct frame **sorted = NULL, *best = NULL;
+    const struct sq_frame **sorted = NULL, *best = NULL;
     int most = 0, n = 0;
     enum sq_status st = sq_alloc((void **)&sorted, (size_t)list->n, sizeof *sorted, "products", e);
     if (st)
@@ -434,7 +395,7 @@ static enum sq_status keep_main_product(struct sq_inputs *in, struct sq_err *e)
     enum sq_status st = main_product(list, &keep, e);
     int n = 0;
     for (int i = 0, logged = -1; i < list->n && !st; i++) {
-        const struct frame *f = &list->frame[i];
+        const struct sq_frame *f = &list->frame[i];
         if (f->info.kind != SQ_KIND_RADAR || same_product(&f->info, &keep) || in->input[f->input].named) {
             list->frame[n++] = *f;
         } else if (f->input != logged) { /* a file of many frames is named once */
@@ -443,6 +404,7 @@ static enum sq_status keep_main_product(struct sq_inputs *in, struct sq_err *e)
             logged = f->input;
         }
     }
+    memmove(list->frame + n, list->frame + list->n, (size_t)list->n_hidden * sizeof *list->frame);
     list->n = n;
     return st;
 }
@@ -457,6 +419,7 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
     if (st)
         return st;
     in->params = *p;
+    in->frames.params = &in->params;
     in->open_input = in->open_archive = in->copy = -1;
     for (int i = 0; i < n_paths && !st; i++)
         st = add_path(in, paths[i], e);
@@ -466,7 +429,7 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
         st = sq_fail(e, SQ_FAILED, "%s: no file with a %s frame that squall reads", n_paths ? paths[0] : "input",
                      kind_name(p->kind));
     if (!st)
-        sort_frames(&in->frames);
+        st = sq_frames_combine(&in->frames, e);
     if (!st && (p->kind == SQ_KIND_RADAR || p->kind == SQ_KIND_ANY))
         st = keep_main_product(in, e);
     if (st) {
@@ -512,9 +475,10 @@ bool sq_inputs_named(const struct sq_inputs *in, int i)
     return in->input[in->frames.frame[i].input].named;
 }
 
-enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret, struct sq_err *e)
+/* The field of a frame's own message. */
+static enum sq_status read_frame(struct sq_inputs *in, const struct sq_frame *f, struct sq_field *ret,
+                                 struct sq_err *e)
 {
-    const struct frame *f = &in->frames.frame[i];
     struct sq_field field = {0};
     struct sq_err why = {0};
     enum sq_status st = open_file(in, f->input, e);
@@ -540,4 +504,32 @@ enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret,
     }
     *ret = field;
     return SQ_OK;
+}
+
+/* The frame that is found by its place in the order of discovery. */
+static const struct sq_frame *find_second(const struct sq_frames *list, int order)
+{
+    const struct sq_frame *f = list->frame;
+    while (f->order != order)
+        f++;
+    return f;
+}
+
+enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret, struct sq_err *e)
+{
+    const struct sq_frame *f = &in->frames.frame[i];
+    struct sq_field field = {0}, other = {0};
+    enum sq_status st = read_frame(in, f, &field, e);
+    if (!st && f->second >= 0) {
+        const struct sq_frame *second = find_second(&in->frames, f->second);
+        st = read_frame(in, second, &other, e);
+        if (!st)
+            st = sq_frames_apply(f, second, &field, &other, e);
+    }
+    sq_field_finish(&other);
+    if (st)
+        sq_field_finish(&field);
+    else
+        *ret = field;
+    return st;
 }

@@ -33,11 +33,18 @@ struct sq_source {
 };
 
 extern const struct sq_source sq_source_mrms, sq_source_radolan, sq_source_odim, sq_source_knmi, sq_source_cf,
-    sq_source_abi, sq_source_glm, sq_source_nwcsaf;
+    sq_source_abi, sq_source_glm, sq_source_nwcsaf, sq_source_model;
 
 /* Copies *info into the list after checking its grid and time; path and source are set by the list. */
 enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info *info, struct sq_err *e)
     SQ_CHECK;
+
+/* What the call asks for. */
+const struct sq_read_params *sq_frames_params(const struct sq_frames *list);
+
+/* The frame added last is the component of a wind along the axis 'x' or 'y' of its grid: it is read together with
+ * channel `with` and turned to east and north. */
+void sq_frames_turn(struct sq_frames *list, const char *with, char axis);
 
 /* Whether frame i comes from a file that the user named (a fault in it is the user's to know), not from a
  * folder or a glob. */
