@@ -129,9 +129,9 @@ static enum sq_status open_copy(struct sq_inputs *in, const struct input *input,
     if (!st && !in->archive)
         st = sq_fail(e, SQ_FAILED, "%s: changed while it was read", input->path);
     if (!st)
-        st = sq_unpack_member(in->archive, &input->member, &in->copy, e);
-    snprintf(in->copy_path, sizeof in->copy_path, "/proc/self/fd/%d", in->copy);
-    in->open.path = in->copy_path;
+        st = sq_unpack_member(in->archive, &input->member, in->copy_path, &in->copy, e);
+    if (!st)
+        in->open.path = in->copy_path;
     return st;
 }
 
@@ -161,7 +161,12 @@ static enum sq_status open_file(struct sq_inputs *in, int i, struct sq_err *e)
         st = sq_netcdf_open(in->open.path, &in->open.nc, &why);
     if (!st)
         in->open_input = i;
-    return pass_fault(input->path, in->open.path, st, &why, e);
+    st = pass_fault(input->path, in->open.path, st, &why, e);
+    if (in->copy >= 0) { /* HDF5 wants a name to open; gone at once, no end of ours can leave it behind */
+        unlink(in->copy_path);
+        snprintf(in->copy_path, sizeof in->copy_path, "/proc/self/fd/%d", in->copy);
+    }
+    return st;
 }
 
 static const char *kind_name(enum sq_kind kind)

@@ -190,10 +190,10 @@ static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, stru
     enum sq_status st = sq_packed_open(f->path, &in, e);
     if (!st)
         st = read_head(in, f->path, &h, e);
-    if (!st && !whole(in, &h))
-        st = sq_fail(e, SQ_FAILED, "%s: RADOLAN file is cut", f->path);
     if (!st)
         st = describe(&h, f->path, &info, e);
+    if (!st && !whole(in, &h))
+        st = sq_fail(e, SQ_FAILED, "%s: RADOLAN file is cut", f->path);
     if (!st)
         st = sq_frames_add(list, &info, e);
     sq_packed_close(&in);

@@ -6,6 +6,7 @@
 #include "packed.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,7 +173,19 @@ enum sq_status sq_unpack_next(struct sq_unpack *u, struct sq_member *ret, bool *
     return SQ_OK;
 }
 
-static enum sq_status copy(struct sq_unpack *u, const struct sq_member *m, FILE *to, struct sq_err *e)
+static enum sq_status put(const struct sq_unpack *u, int to, const char *bytes, size_t n, struct sq_err *e)
+{
+    while (n > 0) {
+        ssize_t done = write(to, bytes, n);
+        if (done < 0)
+            return sq_fail(e, SQ_FAILED, "%s: cannot be unpacked into /tmp: %s", u->path, strerror(errno));
+        bytes += done;
+        n -= (size_t)done;
+    }
+    return SQ_OK;
+}
+
+static enum sq_status copy(struct sq_unpack *u, const struct sq_member *m, int to, struct sq_err *e)
 {
     char *chunk = NULL;
     enum sq_status st = sq_alloc((void **)&chunk, CHUNK, 1, "a chunk of a member", e);
@@ -188,27 +201,29 @@ static enum sq_status copy(struct sq_unpack *u, const struct sq_member *m, FILE 
             break;
         else if ((done += (size_t)n) > SQ_UNPACK_MEMBER_MAX)
             st = sq_fail(e, SQ_FAILED, "%s: holds more than %u bytes when unpacked", u->path, SQ_UNPACK_MEMBER_MAX);
-        else if (fwrite(chunk, 1, (size_t)n, to) != (size_t)n)
-            st = sq_fail(e, SQ_FAILED, "%s: cannot be unpacked into a temporary file: %s", u->path, strerror(errno));
+        else
+            st = put(u, to, chunk, (size_t)n, e);
     }
     free(chunk);
     return st;
 }
 
-enum sq_status sq_unpack_member(struct sq_unpack *u, const struct sq_member *m, int *ret_fd, struct sq_err *e)
+enum sq_status sq_unpack_member(struct sq_unpack *u, const struct sq_member *m, char ret_path[32], int *ret_fd,
+                                struct sq_err *e)
 {
-    FILE *to = tmpfile();
-    enum sq_status st = SQ_OK;
-    int fd = -1;
-    if (to)
-        st = copy(u, m, to, e);
-    if (!st && (!to || fflush(to) || (fd = dup(fileno(to))) < 0 || lseek(fd, 0, SEEK_SET)))
-        st = sq_fail(e, SQ_FAILED, "%s: cannot be unpacked into a temporary file: %s", u->path, strerror(errno));
-    if (to)
-        fclose(to);
-    if (st && fd >= 0)
+    char path[32] = "/tmp/squall-XXXXXX";
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return sq_fail(e, SQ_FAILED, "%s: cannot be unpacked into /tmp: %s", u->path, strerror(errno));
+    enum sq_status st = copy(u, m, fd, e);
+    if (!st && lseek(fd, 0, SEEK_SET))
+        st = sq_fail(e, SQ_FAILED, "%s: cannot be unpacked into /tmp: %s", u->path, strerror(errno));
+    if (st) {
         close(fd);
-    if (!st)
-        *ret_fd = fd;
-    return st;
+        unlink(path);
+        return st;
+    }
+    strcpy(ret_path, path);
+    *ret_fd = fd;
+    return SQ_OK;
 }

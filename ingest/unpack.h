@@ -28,9 +28,9 @@ void sq_unpack_close(struct sq_unpack **u);
  * been read to its end and found whole. */
 enum sq_status sq_unpack_next(struct sq_unpack *u, struct sq_member *ret, bool *end, struct sq_err *e) SQ_CHECK;
 
-/* Copies a member, in any order, into a temporary file without a name, at its first byte; the caller closes *ret_fd.
- * A member may itself be packed: then the copy is. */
-enum sq_status sq_unpack_member(struct sq_unpack *u, const struct sq_member *m, int *ret_fd, struct sq_err *e)
-    SQ_CHECK;
+/* Copies a member, in any order, into a temporary file, whose name the caller removes and whose descriptor, at its
+ * first byte, the caller closes. A member may itself be packed: then the copy is. */
+enum sq_status sq_unpack_member(struct sq_unpack *u, const struct sq_member *m, char ret_path[32], int *ret_fd,
+                                struct sq_err *e) SQ_CHECK;
 
 #endif

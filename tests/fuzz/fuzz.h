@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -34,18 +33,26 @@ static inline char *fuzz_text(const uint8_t *data, size_t size)
     return text;
 }
 
-/* The bytes as a file in memory: fills `path` and returns the descriptor, to be closed by the caller. */
+/* The bytes as a file, in memory where there is such a folder: fills `path` and returns the descriptor; to be ended by
+ * fuzz_file_end. HDF5 refuses files without a name of their own, like those of memfd_create. */
 static inline int fuzz_file(const uint8_t *data, size_t size, char path[32])
 {
-    int fd = memfd_create("fuzz", 0);
+    int fd = mkstemp(strcpy(path, "/dev/shm/fuzz-XXXXXX"));
+    if (fd < 0)
+        fd = mkstemp(strcpy(path, "/tmp/fuzz-XXXXXX"));
     FUZZ_REQUIRE(fd >= 0);
     for (size_t done = 0; done < size;) {
         ssize_t n = write(fd, data + done, size - done);
         FUZZ_REQUIRE(n > 0);
         done += (size_t)n;
     }
-    snprintf(path, 32, "/proc/self/fd/%d", fd);
     return fd;
+}
+
+static inline void fuzz_file_end(int fd, const char *path)
+{
+    close(fd);
+    unlink(path);
 }
 
 #endif

@@ -13,7 +13,7 @@ static size_t sound_file(bool border, uint8_t *bytes, size_t room)
     int fd = fuzz_file(NULL, 0, path);
     small_coast_write(path, (struct small_coast){.border = border});
     ssize_t n = pread(fd, bytes, room, 0);
-    close(fd);
+    fuzz_file_end(fd, path);
     FUZZ_REQUIRE(n > 2 * NUMBERS && (size_t)n < room);
     return (size_t)n;
 }
@@ -48,6 +48,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else
         FUZZ_REQUIRE(err.text[0] && !c.line);
     sq_coast_finish(&c);
-    close(fd);
+    fuzz_file_end(fd, path);
     return 0;
 }

@@ -37,6 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     sq_lead_finish(&l);
     sq_product_close(&r);
-    close(fd);
+    fuzz_file_end(fd, path);
     return 0;
 }

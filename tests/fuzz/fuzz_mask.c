@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fd = fuzz_file(data, size, path);
     if (sq_mask_read(path, &m, &e)) {
         FUZZ_REQUIRE(e.text[0] && !strchr(e.text, '\n') && !m.valid);
-        close(fd);
+        fuzz_file_end(fd, path);
         return 0;
     }
     size_t cells = sq_grid_cells(&m.grid);
@@ -25,6 +25,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sum += m.valid[i]; /* all of it is there */
     FUZZ_REQUIRE(sum <= 255u * cells * (size_t)m.n_lead);
     sq_mask_finish(&m);
-    close(fd);
+    fuzz_file_end(fd, path);
     return 0;
 }

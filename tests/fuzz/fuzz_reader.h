@@ -42,7 +42,7 @@ static inline int fuzz_reader_of(const uint8_t *data, size_t size, enum sq_kind 
         sq_field_finish(&f);
     }
     sq_inputs_close(&in);
-    close(fd);
+    fuzz_file_end(fd, path);
     return 0;
 }
 

@@ -10,6 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fd = fuzz_file(data, size, path);
     if (sq_weights_read(path, &w, NULL) == SQ_OK)
         sq_weights_destroy(&w);
-    close(fd);
+    fuzz_file_end(fd, path);
     return 0;
 }

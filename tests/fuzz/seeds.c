@@ -1,8 +1,11 @@
-/* Writes the first inputs of the readers' fuzz targets, all of our own making, into CORPUS/grib, odim, knmi,
- * cf, abi, glm, nwcsaf and weights: seeds CORPUS. Run once, when a layout is added; the files are kept with the project. */
+/* Writes the first inputs of the readers' fuzz targets, all of our own making, into CORPUS/grib, odim, knmi, cf,
+ * radolan, unpack, abi, glm, nwcsaf and weights: seeds CORPUS. Run once, when a layout is added; the files are kept with
+ * the project. */
 #include "ingest/small_abi.h"
 #include "ingest/small_grib.h"
 #include "ingest/small_hdf.h"
+#include "ingest/small_radolan.h"
+#include "ingest/small_tar.h"
 
 #include "weights.h"
 
@@ -40,6 +43,26 @@ static void put_weights(const char *file)
     sq_net_finish(&w.net);
 }
 
+/* Whole grids, in gzip: 800 kB of which little is said. */
+static void put_radolan(const char *file, struct small_radolan r)
+{
+    static uint8_t bytes[SMALL_RADOLAN_ROOM];
+    size_t n = small_radolan(bytes, r);
+    gzFile f = gzopen(name("radolan", file), "wb9");
+    REQUIRE(f && gzwrite(f, bytes, (unsigned)n) == (int)n && gzclose(f) == Z_OK);
+}
+
+static void put_archive(const char *file, const char *mode)
+{
+    static uint8_t bytes[8192];
+    size_t n = small_tar(bytes, "folder/", "", 0, '5');
+    n += small_tar(bytes + n, "one", "first", 5, '0');
+    n += small_tar(bytes + n, "long", "a longer name", 13, 'L');
+    n += small_tar(bytes + n, "two", "second", 6, 0);
+    gzFile f = gzopen(name("unpack", file), mode);
+    REQUIRE(f && gzwrite(f, bytes, (unsigned)n + 1024) == (int)n + 1024 && gzclose(f) == Z_OK);
+}
+
 int main(int argc, char **argv)
 {
     const double raw[12] = {-9999000, -8888000, 0, 1, 2.5}, packed[12] = {65535, 0, 1, 100}, scale = 0.01;
@@ -65,5 +88,18 @@ int main(int argc, char **argv)
     small_glm_write(name("glm", "short"), false);
     small_glm_write(name("glm", "float"), true);
     small_nwcsaf_write(name("nwcsaf", "crr"));
+    static const struct small_cell word[] = {{0, 0, 0x2000 | 2500}, {1, 5, 0x8000}, {2, 3, 0x4001}, {9, 9, 0x1fff}};
+    put_radolan("sum", (struct small_radolan){.n = 4, .cell = word});
+    put_radolan("dbz", (struct small_radolan){.product = "RX", .n = 4, .cell = word});
+    put_radolan("hour", (struct small_radolan){.product = "RW", .power = -1, .interval_min = 60});
+    uint8_t head[400], *whole = malloc(SMALL_RADOLAN_ROOM);
+    FILE *f = fopen(name("radolan", "head"), "wb"); /* for the text alone */
+    REQUIRE(whole && f && small_radolan(whole, (struct small_radolan){.product = "RV", .forecast = true, .lead_min = 5,
+                                                                      .version = 5, .rows = 1200, .columns = 1100}));
+    memcpy(head, whole, sizeof head);
+    REQUIRE(fwrite(head, 1, sizeof head, f) == sizeof head && !fclose(f));
+    free(whole);
+    put_archive("tar", "wbT");
+    put_archive("tgz", "wb");
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "ingest.h"
+#include "unpack.h"
 
 #include "core/log.h"
 
@@ -132,6 +133,29 @@ static void broken_odim(void **state)
     break_some("formats/odim/T_PABV21*", SQ_KIND_RADAR, 1, 10);
 }
 
+/* The sample, and what is in it. */
+static void broken_radolan(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    char where[4200], copy[32];
+    struct sq_err err = {0};
+    struct sq_unpack *u = NULL;
+    struct sq_member m;
+    bool end;
+    int fd;
+    break_some("formats/radolan/raa01-r[xw]*", 2, 20);
+    snprintf(where, sizeof where, "%s/formats/radolan/DE1200_RV2210180700.tar.bz2", test_shared());
+    break_file(where, 6, full() ? 100 : 6);
+    REQUIRE_OK(sq_unpack_open(where, &u, &err));
+    REQUIRE_OK(sq_unpack_next(u, &m, &end, &err));
+    REQUIRE_OK(sq_unpack_member(u, &m, copy, &fd, &err));
+    close(fd);
+    sq_unpack_close(&u);
+    break_file(copy, 50, full() ? 4000 : 200);
+    unlink(copy);
+}
+
 static void broken_knmi(void **state)
 {
     (void)state;
@@ -162,6 +186,7 @@ int main(void)
         cmocka_unit_test(broken_mrms),
         cmocka_unit_test(broken_odim),
         cmocka_unit_test(broken_knmi),
+        cmocka_unit_test(broken_radolan),
         cmocka_unit_test(broken_cf),
         cmocka_unit_test(broken_satellite),
     };
