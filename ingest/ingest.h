@@ -160,13 +160,26 @@ void sq_mask_finish(struct sq_mask *m);
 
 struct sq_synth_params {
     uint64_t seed;
-    int n_frames, step_s;  /* default 24, 300 */
+    int n_frames, step_s;  /* of radar and truth; default 24, 300 */
     int64_t start;         /* time of the first frame */
-    struct sq_grid grid;
+    struct sq_grid grid;   /* of radar and truth; other views cover it on grids of their own */
+    int lead_h;            /* of the model's runs; default 12 */
 };
 
-/* Writes a storm that moves, grows and decays as one CF netCDF file (rain_rate, packed), whole or not at all. */
-enum sq_status sq_synth_write(const char *path, const struct sq_synth_params *p, struct sq_err *e) SQ_CHECK;
+/* Writes simulated weather as one CF netCDF file (rain_rate, packed), whole or not at all: what radars see of it, or, with
+ * `truth`, what falls. The same seed, middle of the grid and time are the same weather. */
+enum sq_status sq_synth_write(const char *path, const struct sq_synth_params *p, bool truth,
+                              struct sq_err *e) SQ_CHECK;
+
+/* The same weather as others would publish it, from the first frame to the last; each file whole or not at all:
+ *   MRMS  PrecipRate in GRIB2 on 0.01 degree, every 2 minutes     mrms/MRMS_PrecipRate_00.00_20260601-120000.grib2
+ *   GOES  ABI MCMIP in netCDF on the 2 km fixed grid, every 5     goes/OR_ABI-L2-MCMIPC-M6_G16_s....nc
+ *   HRRR  GRIB2 on its 3 km Lambert grid; hourly runs, from two hours before the first frame, with hourly leads
+ *                                                                 hrrr/hrrr.20260601.t12z.wrfsfcf03.grib2
+ * The folder `dir` and the three in it are made. Adds to *ret_files how many were written. */
+enum sq_synth_view { SQ_SYNTH_MRMS = 1, SQ_SYNTH_GOES = 2, SQ_SYNTH_HRRR = 4 };
+enum sq_status sq_synth_folder(const char *dir, const struct sq_synth_params *p, unsigned views, int *ret_files,
+                               struct sq_err *e) SQ_CHECK;
 
 /* ---- fetching ------------------------------------------------------------------------------------------ */
 

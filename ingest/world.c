@@ -101,6 +101,17 @@ void sq_world_flow(const struct sq_world *w, double t, double x, double y, doubl
     }
 }
 
+double sq_world_stream(const struct sq_world *w, double t, double x, double y)
+{
+    double sum = w->wind_ms[1] * x - w->wind_ms[0] * y;
+    for (int i = 0; i < SQ_WORLD_WAVES; i++) {
+        const double *k = w->wave[i].k;
+        sum += w->wave[i].speed_ms / hypot(k[0], k[1]) *
+               sin(k[0] * x + k[1] * y + w->wave[i].phase + w->wave[i].rate * t);
+    }
+    return sum;
+}
+
 void sq_world_trace(const struct sq_world *w, double drift, double from, double to, size_t n, double *x, double *y)
 {
     const int steps = (int)ceil(fabs(to - from) / STEP_S);

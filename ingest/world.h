@@ -47,6 +47,9 @@ void sq_world_make(struct sq_world *w, uint64_t seed, double lon, double lat);
 /* Flow at a place of the plane: m/s east and north. */
 void sq_world_flow(const struct sq_world *w, double t, double x, double y, double ret[2]);
 
+/* The stream function of that flow, m2/s; u = -d/dy, v = d/dx. */
+double sq_world_stream(const struct sq_world *w, double t, double x, double y);
+
 /* Where the air that is at (x[i], y[i]) at time `from` is at time `to`, carried by `drift` of the flow. In place. */
 void sq_world_trace(const struct sq_world *w, double drift, double from, double to, size_t n, double *x, double *y);
 
@@ -65,6 +68,9 @@ struct sq_world_map {
 enum sq_status sq_world_map_init(struct sq_world_map *ret, const struct sq_world *w, const struct sq_grid *g,
                                  struct sq_err *e) SQ_CHECK;
 void sq_world_map_finish(struct sq_world_map *m);
+
+/* A node field (my, mx) at a cell: bilinear. */
+double sq_world_between(const struct sq_world_map *m, const double *node, double row, double col);
 
 /* A cell's place on the plane. */
 void sq_world_place(const struct sq_world_map *m, double row, double col, double ret[2]);
@@ -85,9 +91,5 @@ enum sq_status sq_world_render(const struct sq_world *w, const struct sq_world_m
 
 /* Rain rate, mm/h; 0 where excess < 0. */
 float sq_world_rate(float excess, float kind);
-
-/* render, and the rate of it into rate (ny, nx). */
-enum sq_status sq_world_rain(const struct sq_world *w, const struct sq_world_map *m, double t, float *rate,
-                             struct sq_err *e) SQ_CHECK;
 
 #endif

@@ -60,8 +60,7 @@ void sq_world_map_finish(struct sq_world_map *m)
     *m = (struct sq_world_map){0};
 }
 
-/* Bilinear between nodes. */
-static double between(const struct sq_world_map *m, const double *v, double row, double col)
+double sq_world_between(const struct sq_world_map *m, const double *v, double row, double col)
 {
     double r = row / m->step, c = col / m->step;
     int i = (int)fmin(fmax(r, 0), m->my - 2), j = (int)fmin(fmax(c, 0), m->mx - 2);
@@ -73,8 +72,8 @@ static double between(const struct sq_world_map *m, const double *v, double row,
 
 void sq_world_place(const struct sq_world_map *m, double row, double col, double ret[2])
 {
-    ret[0] = between(m, m->x, row, col);
-    ret[1] = between(m, m->y, row, col);
+    ret[0] = sq_world_between(m, m->x, row, col);
+    ret[1] = sq_world_between(m, m->y, row, col);
 }
 
 /* ---- one draw of a layer -------------------------------------------------------------------------------- */
@@ -264,21 +263,5 @@ enum sq_status sq_world_render(const struct sq_world *w, const struct sq_world_m
         free(draw[d].x);
         free(draw[d].lattice);
     }
-    return s;
-}
-
-enum sq_status sq_world_rain(const struct sq_world *w, const struct sq_world_map *m, double t, float *rate,
-                             struct sq_err *e)
-{
-    const size_t n = sq_grid_cells(&m->grid);
-    void *block;
-    enum sq_status s = sq_alloc(&block, n, sizeof(float), "a kind of weather", e);
-    if (s)
-        return s;
-    float *kind = block;
-    s = sq_world_render(w, m, t, 0, NULL, rate, kind, e);
-    for (size_t i = 0; i < n && !s; i++)
-        rate[i] = sq_world_rate(rate[i], kind[i]);
-    free(kind);
     return s;
 }

@@ -33,7 +33,7 @@ static void write_storm(uint64_t seed, const char *name, struct sq_cube *ret)
     char *path = test_path(name);
     struct sq_synth_params p = storm(seed);
     struct sq_err err = {0};
-    REQUIRE_OK(sq_synth_write(path, &p, &err));
+    REQUIRE_OK(sq_synth_write(path, &p, false, &err));
     read_cube(path, ret);
     assert_int_equal(ret->n, FRAMES);
     assert_int_equal(ret->step_s, 300);
@@ -169,12 +169,12 @@ static void what_cannot_be_written_leaves_nothing(void **state)
     struct sq_err err = {0};
     struct sq_synth_params p = storm(1);
     char *path = test_path("bad.nc");
-    REQUIRE_STATUS(sq_synth_write(test_path("none/storm.nc"), &p, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_synth_write(test_path("none/storm.nc"), &p, false, &err), SQ_FAILED);
     p.grid.nx = 0;
-    REQUIRE_STATUS(sq_synth_write(path, &p, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_synth_write(path, &p, false, &err), SQ_FAILED);
     strcpy(p.grid.crs, "nonsense");
     p.grid.nx = SIDE;
-    REQUIRE_STATUS(sq_synth_write(path, &p, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_synth_write(path, &p, false, &err), SQ_FAILED);
     struct sq_cube gap = {.n = 0};
     REQUIRE_STATUS(sq_cube_write(path, &gap, &err), SQ_FAILED);
     REQUIRE(access(path, F_OK) == -1);
