@@ -47,8 +47,8 @@ static bool groups_fit(const uint8_t *s, uint32_t n_s, struct bits data, uint32_
     if (n_s < (differences ? 49u : 47u) || bits > 32 || width_bits > 8 || length_bits > 32 || s[21] != 1 || s[22] > 2 ||
         groups < 1 || groups > count)
         return false;
-    if (differences) {
-        if (order < 1 || order > 2 || extra < 1 || extra > 4 || count < order)
+    if (differences && order) { /* order 0, which the standard does not have, is written by ecCodes */
+        if (order > 2 || extra < 1 || extra > 4 || count < order)
             return false;
         data.next += (order + 1) * extra * 8;
     }
