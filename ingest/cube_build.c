@@ -1,10 +1,12 @@
 /* Aligned slots from frames as they came: which frame goes where, and the gaps between. */
+#include "quality.h"
 #include "source.h"
 
 #include "core/crs.h"
 #include "core/instant.h"
 #include "core/log.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,17 +122,16 @@ static int frame_for(const struct plan *b, int64_t t)
     return best;
 }
 
-/* Moves the field into the slot; only the newest keeps its states. */
-static void fill_slot(struct sq_cube_frame *slot, struct sq_field *f, bool newest)
+/* Moves the field into the slot. */
+static void fill_slot(struct sq_cube_frame *slot, struct sq_field *f)
 {
     slot->time = f->time;
     slot->coverage = sq_field_coverage(f);
     slot->rate_mmh = f->value;
+    slot->state = f->state;
+    slot->report = f->report;
     f->value = NULL;
-    if (newest) {
-        slot->state = f->state;
-        f->state = NULL;
-    }
+    f->state = NULL;
     sq_field_finish(f);
 }
 
@@ -153,13 +154,13 @@ static enum sq_status onto_grid(struct plan *b, struct sq_field *f, struct sq_er
     to.time = f->time;
     sq_regrid_apply(b->regrid, f->value, to.value);
     sq_regrid_states(b->regrid, f->state, to.state);
+    to.report = f->report;
     sq_field_finish(f);
     *f = to;
     return SQ_OK;
 }
 
-static enum sq_status load_frame(struct plan *b, int i, struct sq_cube_frame *slot, bool newest,
-                                 struct sq_err *e)
+static enum sq_status load_frame(struct plan *b, int i, struct sq_cube_frame *slot, struct sq_err *e)
 {
     struct sq_field f = {0};
     enum sq_status st = sq_inputs_read(b->in, i, &f, e);
@@ -175,21 +176,20 @@ static enum sq_status load_frame(struct plan *b, int i, struct sq_cube_frame *sl
         sq_field_finish(&f);
         return sq_fail(e, SQ_FAILED, "out of memory for a path");
     }
-    fill_slot(slot, &f, newest);
+    fill_slot(slot, &f);
     return SQ_OK;
 }
 
 /* Loads frame i. One that is broken fails the build if the user named its file; else it is passed over:
  * broken[i] is set and the slot stays empty. */
-static enum sq_status try_frame(struct plan *b, int i, struct sq_cube_frame *slot, bool newest,
-                                struct sq_err *e)
+static enum sq_status try_frame(struct plan *b, int i, struct sq_cube_frame *slot, struct sq_err *e)
 {
     struct sq_err why = {0};
     const struct sq_frame_info *info = sq_inputs_info(b->in, i);
     if (!b->p->grid && !sq_grid_equal(&info->grid, &b->grid))
         return sq_fail(e, SQ_FAILED, "%s: its grid is not that of the newest frame: choose files of one kind, "
                        "or a grid for all", info->path);
-    enum sq_status st = load_frame(b, i, slot, newest, &why);
+    enum sq_status st = load_frame(b, i, slot, &why);
     if (st && sq_inputs_named(b->in, i))
         return sq_fail(e, st, "%s", why.text);
     if (st) {
@@ -235,7 +235,7 @@ static enum sq_status load_newest(struct plan *b, struct sq_cube_frame *newest, 
         if (st)
             break;
         b->grid = b->p->grid ? *b->p->grid : sq_inputs_info(b->in, b->last)->grid;
-        st = try_frame(b, b->last, newest, true, e);
+        st = try_frame(b, b->last, newest, e);
         if (!st && newest->rate_mmh && b->p->observed && !(newest->coverage > 0))
             st = step_back(b, newest, e);
     }
@@ -253,9 +253,25 @@ static enum sq_status load_slots(struct plan *b, struct sq_cube *c, struct sq_er
         struct sq_cube_frame *slot = &c->frame[k];
         slot->time = end - (int64_t)(c->n - 1 - k) * b->step_s;
         for (int i = 0; !st && !slot->rate_mmh && (i = frame_for(b, slot->time)) >= 0;)
-            st = try_frame(b, i, slot, false, e);
+            st = try_frame(b, i, slot, e);
     }
     return st;
+}
+
+/* What is as good as it gets: only the newest frame keeps its states. */
+static void settle(struct sq_cube *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        struct sq_cube_frame *f = &c->frame[i];
+        size_t seen = 0;
+        for (size_t k = 0; f->rate_mmh && k < sq_grid_cells(&c->grid); k++)
+            seen += !isnan(f->rate_mmh[k]);
+        f->coverage = (double)seen / (double)sq_grid_cells(&c->grid);
+        if (i == c->n - 1)
+            break;
+        free(f->state);
+        f->state = NULL;
+    }
 }
 
 static enum sq_status build(struct plan *b, struct sq_cube *c, struct sq_err *e)
@@ -278,7 +294,12 @@ static enum sq_status build(struct plan *b, struct sq_cube *c, struct sq_err *e)
     }
     c->n = b->n;
     c->frame[c->n - 1] = newest;
-    return load_slots(b, c, e);
+    st = load_slots(b, c, e);
+    if (!st)
+        st = sq_quality_sequence(c, &sq_inputs_params(b->in)->quality, e);
+    if (!st)
+        settle(c);
+    return st;
 }
 
 enum sq_status sq_cube_build(struct sq_inputs *in, const struct sq_cube_params *p, struct sq_cube *ret,

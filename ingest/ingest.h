@@ -32,6 +32,16 @@ struct sq_model_fields; /* which messages of a model are which channel */
 enum sq_status sq_model_fields_create(const char *path, struct sq_model_fields **ret, struct sq_err *e) SQ_CHECK;
 void sq_model_fields_destroy(struct sq_model_fields **t);
 
+/* Which faults are sought; 0 leaves a check out. Lengths are in cells of the radar's own grid. */
+struct sq_quality_params {
+    double spike_ratio; /* a lone cell this many times above each neighbour is a spike */
+    int speckle_cells;  /* islands of up to this many cells, 16 at most, without rain near them a frame before or after */
+    int stripe_cells;   /* rows and columns unlike their neighbours over at least this many */
+    int spoke_cells;    /* thin straight rays of at least this many */
+    bool frames;        /* half-delivered, frozen, shifted and far-off frames of a cube */
+};
+#define SQ_QUALITY_DEFAULT {.spike_ratio = 5, .speckle_cells = 3, .stripe_cells = 40, .spoke_cells = 40, .frames = true}
+
 struct sq_read_params {
     enum sq_kind kind;   /* frames of other kinds are not listed; default radar */
     double zr_a, zr_b;   /* Z = a R^b for dBZ; defaults 200, 1.6. A file's own zr_a, zr_b win */
@@ -39,8 +49,9 @@ struct sq_read_params {
     double dbz_cap;      /* dBZ, default 55, applied before Z-R */
     double range_km;     /* cells farther from the grid's middle are not observed; 0 = off */
     const struct sq_model_fields *model_fields; /* outlives the inputs; NULL: those of configs/model_fields.yaml */
+    struct sq_quality_params quality;
 };
-#define SQ_READ_PARAMS_DEFAULT {.zr_a = 200, .zr_b = 1.6, .rate_cap_mmh = 300, .dbz_cap = 55}
+#define SQ_READ_PARAMS_DEFAULT {.zr_a = 200, .zr_b = 1.6, .rate_cap_mmh = 300, .dbz_cap = 55, .quality = SQ_QUALITY_DEFAULT}
 
 struct sq_inputs; /* frames found in the files, ascending in time, then by channel, the newest run first */
 
@@ -56,7 +67,7 @@ void sq_inputs_close(struct sq_inputs **in);
 int sq_inputs_count(const struct sq_inputs *in);
 const struct sq_frame_info *sq_inputs_info(const struct sq_inputs *in, int i); /* valid until close */
 
-/* Reads frame i. Caller finishes *ret. */
+/* Reads frame i; a radar frame passes the checks that need no other frame. Caller finishes *ret. */
 enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret, struct sq_err *e) SQ_CHECK;
 
 /* ---- one grid onto another --------------------------------------------------------------------------- */
@@ -94,6 +105,8 @@ struct sq_cube_params {
 
 /* A slot takes the frame nearest to its time within half a step; a slot without one is a gap. A frame on
  * another grid than the newest is regridded when `grid` is given, and otherwise refused by name.
+ * Faulty frames become gaps, and where the newest are faulty the cube ends before them; each frame's report says what
+ * was found, and the log has a line for each frame with a fault.
  * SQ_ABSENT when no frame is at or before `at`. Caller finishes *ret. */
 enum sq_status sq_cube_build(struct sq_inputs *in, const struct sq_cube_params *p, struct sq_cube *ret,
                              struct sq_err *e) SQ_CHECK;

@@ -1,6 +1,7 @@
 /* From the user's paths to a sorted list of frames, and from a frame to its field. */
 #include "inputs.h"
 
+#include "quality.h"
 #include "source_netcdf.h"
 #include "unpack.h"
 
@@ -480,6 +481,11 @@ bool sq_inputs_named(const struct sq_inputs *in, int i)
     return in->input[in->frames.frame[i].input].named;
 }
 
+const struct sq_read_params *sq_inputs_params(const struct sq_inputs *in)
+{
+    return &in->params;
+}
+
 /* The field of a frame's own message. */
 static enum sq_status read_frame(struct sq_inputs *in, const struct sq_frame *f, struct sq_field *ret,
                                  struct sq_err *e)
@@ -502,7 +508,7 @@ static enum sq_status read_frame(struct sq_inputs *in, const struct sq_frame *f,
     st = in->input[f->input].source->read(&in->open, &f->info, &in->params, &field, &why);
     st = pass_fault(f->info.path, in->open.path, st, &why, e);
     if (!st && f->info.kind == SQ_KIND_RADAR)
-        st = sq_quality_apply(&field, f->info.path, &in->params, e);
+        st = sq_quality_apply(&field, &in->params, e);
     if (st) {
         sq_field_finish(&field);
         return st;

@@ -56,8 +56,7 @@ void sq_inputs_rest(struct sq_inputs *in);
 /* Rain rate of a reflectivity by Z = a R^b, after the cap. */
 float sq_rate_from_dbz(double dbz, const struct sq_read_params *p);
 
-/* Impossible rates: see quality.c. */
-enum sq_status sq_quality_apply(struct sq_field *f, const char *path, const struct sq_read_params *p,
-                                struct sq_err *e) SQ_CHECK;
+/* How the inputs are read. */
+const struct sq_read_params *sq_inputs_params(const struct sq_inputs *in);
 
 #endif

@@ -84,7 +84,10 @@ static enum sq_status judge_cube(const struct job *j, struct sq_err *e)
     char have[32], want[32];
     double most = 0;
     sq_instant_iso(newest->time, have);
-    if (j->at != INT64_MAX && j->at - newest->time >= c->step_s)
+    if (c->n_late)
+        sq_log(SQ_LOG_WARN, "forecasting from %s, for the newest frame was rejected: %s", have,
+               sq_fault_name(c->late.frame));
+    if (j->at != INT64_MAX && j->at - newest->time >= (int64_t)c->step_s * (1 + c->n_late))
         return sq_fail(e, SQ_ABSENT, "the newest frame, %s, is of %s, and %s is asked for: wait for newer ones, or "
                        "choose an earlier --at", newest->path, have, sq_instant_iso(j->at, want));
     for (int i = 0; i < c->n; i++)

@@ -17,6 +17,26 @@ static const struct sq_command command = {
     "  squall ingest radar/*.h5 -o day.nc --from 2016-07-11T21:00Z --at 2016-07-11T22:00Z\n"
     "  squall ingest radar/ goes/ hrrr/ -c metnet2 --grid oklahoma-512km --at 2019-06-10T01:10Z -o cube.nc\n"};
 
+/* What quality control found in all frames together; those it took out are in the log, one by one. */
+static void report_quality(const struct sq_cube *c)
+{
+    struct sq_quality_report sum = {0};
+    char text[400];
+    int frames[SQ_FAULTS] = {[SQ_FAULT_NONE] = 0};
+    for (int i = 0; i < c->n; i++) {
+        frames[c->frame[i].report.frame]++;
+        for (int k = 0; k < SQ_FAULTS; k++)
+            sum.cells[k] += c->frame[i].report.cells[k];
+    }
+    if (c->n_late)
+        printf("quality: newest frame%s rejected: %s\n", c->n_late > 1 ? "s" : "", sq_fault_name(c->late.frame));
+    for (int k = SQ_FAULT_NONE + 1; k < SQ_FAULTS; k++)
+        if (frames[k])
+            printf("quality: frames rejected: %s %d\n", sq_fault_name((enum sq_fault)k), frames[k]);
+    if (sq_quality_text(&sum, text, sizeof text))
+        printf("quality: %s\n", text);
+}
+
 static void report(const char *path, const struct sq_cube *c)
 {
     char first[32], last[32];
@@ -26,6 +46,7 @@ static void report(const char *path, const struct sq_cube *c)
     printf("%s: %d frames, %s to %s, every %d s, %d missing, %d x %d cells\n", path, c->n - gaps,
            sq_instant_iso(c->frame[0].time, first), sq_instant_iso(c->frame[c->n - 1].time, last), c->step_s, gaps,
            c->grid.nx, c->grid.ny);
+    report_quality(c);
 }
 
 /* ---- what a network sees ------------------------------------------------------------------------------------------- */

@@ -150,11 +150,18 @@ int sq_options_end(enum sq_status status, const struct sq_err *e)
 
 struct sq_read_params sq_options_read(const struct sq_settings *s)
 {
+    const bool on = strcmp(s->quality, "off") != 0;
+    const struct sq_quality_params quality = {.spike_ratio = s->spike_ratio,
+                                              .speckle_cells = s->speckle_cells,
+                                              .stripe_cells = s->stripe_cells,
+                                              .spoke_cells = s->spoke_cells,
+                                              .frames = !strcmp(s->quality, "all")};
     return (struct sq_read_params){.zr_a = s->zr_a,
                                    .zr_b = s->zr_b,
                                    .rate_cap_mmh = s->rate_cap_mmh,
                                    .dbz_cap = s->dbz_cap,
-                                   .range_km = s->range_km};
+                                   .range_km = s->range_km,
+                                   .quality = on ? quality : (struct sq_quality_params){0}};
 }
 
 enum sq_status sq_options_grid(const struct sq_settings *s, struct sq_grid *room,

@@ -5,6 +5,7 @@
 #define SQ_CORE_CUBE_H
 
 #include "grid.h"
+#include "quality.h"
 
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct sq_cube_frame {
     uint8_t *state;    /* (ny, nx), enum sq_state, of the newest frame; NULL elsewhere */
     double coverage;   /* fraction of cells observed */
     char *path;        /* where it came from; NULL for a gap */
+    struct sq_quality_report report; /* what quality control found, also why it made this a gap */
 };
 
 struct sq_cube {
@@ -22,6 +24,8 @@ struct sq_cube {
     int step_s;        /* nominal step between frames, > 0 (the most frequent one) */
     int n;             /* frames */
     struct sq_cube_frame *frame; /* [n], strictly ascending in time */
+    int n_late;        /* frames newer than the last that quality control took out */
+    struct sq_quality_report late; /* of the newest of them */
     char source[32];
 };
 

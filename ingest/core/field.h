@@ -7,6 +7,7 @@
 #define SQ_CORE_FIELD_H
 
 #include "grid.h"
+#include "quality.h"
 
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct sq_field {
     float *value;           /* (ny, nx), in `units` */
     uint8_t *state;         /* (ny, nx), enum sq_state */
     float *quality;         /* (ny, nx), 0 worthless to 1 best; NULL: the source does not say */
+    struct sq_quality_report report; /* what quality control found */
     char source[32];        /* "mrms", "odim", "knmi", "cf" ... */
     char product[64];       /* what the file calls it: "PrecipRate", "DBZH" ... */
     char channel[24];       /* what squall calls it: "rain_rate", "abi13", "wind_u_500" ... */

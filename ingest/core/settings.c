@@ -28,6 +28,11 @@ static const struct sq_config_key keys[] = {
     {"rate_cap_mmh", SQ_CONFIG_REAL, AT(rate_cap_mmh), 0, 0, 1, 2000, NULL},
     {"dbz_cap", SQ_CONFIG_REAL, AT(dbz_cap), 0, 0, 20, 100, NULL},
     {"range_km", SQ_CONFIG_REAL, AT(range_km), 0, 0, 0, 5000, NULL},
+    {"quality", SQ_CONFIG_TEXT, AT(quality), 0, ROOM(quality), 0, 0, "all cells off"},
+    {"spike_ratio", SQ_CONFIG_REAL, AT(spike_ratio), 0, 0, 0, 1000, NULL},
+    {"speckle_cells", SQ_CONFIG_WHOLE, AT(speckle_cells), 0, 0, 0, 16, NULL},
+    {"stripe_cells", SQ_CONFIG_WHOLE, AT(stripe_cells), 0, 0, 0, SQ_GRID_MAX, NULL},
+    {"spoke_cells", SQ_CONFIG_WHOLE, AT(spoke_cells), 0, 0, 0, SQ_GRID_MAX, NULL},
     {"map_thresholds_mmh", SQ_CONFIG_REALS, AT(map_thresholds_mmh), AT(n_map_thresholds), SQ_THRESHOLD_MAX, 0.01, 500, NULL},
     {"palette", SQ_CONFIG_TEXT, AT(palette), 0, ROOM(palette), 0, 0, NULL},
     {"picture_px", SQ_CONFIG_WHOLE, AT(picture_px), 0, 0, 200, 4000, NULL},
@@ -39,7 +44,8 @@ void sq_settings_default(struct sq_settings *s)
 {
     static const float percentiles[] = {10, 25, 50, 75, 90}, maps[] = {0.1f, 1, 5};
     *s = (struct sq_settings){.method = "auto", .grid = "native", .zr_a = 200, .zr_b = 1.6, .rate_cap_mmh = 300,
-                              .dbz_cap = 55, .picture_px = 900};
+                              .dbz_cap = 55, .quality = "all", .spike_ratio = 5, .speckle_cells = 3,
+                              .stripe_cells = 40, .spoke_cells = 40, .picture_px = 900};
     for (s->n_leads = 0; s->n_leads < 12; s->n_leads++)
         s->leads_s[s->n_leads] = 300 * (s->n_leads + 1);
     s->n_thresholds = SQ_THRESHOLDS;

@@ -25,6 +25,10 @@ struct sq_settings {
     double rate_cap_mmh; /* rates above are set to it; default 300 */
     double dbz_cap;      /* default 55 */
     double range_km;     /* observed disc round the grid's middle for sources without a mask; 0 = off */
+    /* quality control */
+    char quality[8];     /* "all", "cells" (no whole frames), "off" */
+    double spike_ratio;  /* these as in struct sq_quality_params of ingest.h */
+    int speckle_cells, stripe_cells, spoke_cells;
     /* pictures */
     float map_thresholds_mmh[SQ_THRESHOLD_MAX]; /* default 0.1 1 5 */
     int n_map_thresholds;

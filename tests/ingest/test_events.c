@@ -54,6 +54,7 @@ static void events_are_read_to_the_last_cell(void **state)
         snprintf(path, sizeof path, "%s/events/%s", test_shared(), ev->file);
         struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
         p.rate_cap_mmh = 1e6;
+        p.quality = (struct sq_quality_params){0};
         struct sq_inputs *in = NULL;
         struct sq_cube c = {0};
         struct sq_err err = {0};

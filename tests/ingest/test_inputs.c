@@ -18,6 +18,7 @@ static void put(const char *name, const void *bytes, size_t n)
 static enum sq_status open_paths(int n, const char *const *path, struct sq_inputs **in, struct sq_err *err)
 {
     struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
+    p.quality = (struct sq_quality_params){0}; /* values as they are */
     char *paths[8];
     for (int i = 0; i < n; i++)
         paths[i] = (char *)(uintptr_t)path[i];

@@ -143,7 +143,7 @@ static void poor_inputs_give_a_forecast_or_a_reason(void **state)
     sq_lead_finish(&lead);
     sq_product_close(&r);
     s = squall("forecast", write_input("part.nc", 5, NEWEST_MOSTLY_MISSING), "-o", out, "--method", "advection",
-               "--no-pictures", "--leads", "5");
+               "--no-pictures", "--leads", "5", "--set", "quality=off");
     require_done(s);
     REQUIRE(lines(s->err) == 1 && strstr(s->err, "% of the cells are observed"));
     require_refusal(squall("forecast", write_input("blind.nc", 8, ALL_MISSING), "-o", test_path("blind")), 1,
@@ -167,6 +167,24 @@ static void a_newest_frame_that_shows_nothing_is_passed_over(void **state)
     sq_product_close(&r);
     s = squall("forecast", in, "-o", out, "--at", "2026-06-01T12:20Z"); /* of 12:20 there is nothing yet */
     REQUIRE(s->code == 75 && strstr(s->err, "12:15"));
+}
+
+/* Of 12:20 a strip alone came: the forecast is of 12:15, even if it is asked for 12:20. */
+static void a_newest_frame_that_is_half_delivered_is_passed_over(void **state)
+{
+    (void)state;
+    const char *out = test_path("passed"), *part = write_input("part5.nc", 5, NEWEST_MOSTLY_MISSING);
+    const struct said *s = squall("forecast", part, "-o", out, "--method", "advection", "--no-pictures", "--leads", "5",
+                                  "--at", "2026-06-01T12:20Z");
+    require_done(s);
+    REQUIRE(strstr(s->out, "squall_20260601T1215Z.nc"));
+    REQUIRE(strstr(s->err, "2026-06-01T12:20:00Z: frame rejected: half delivered"));
+    REQUIRE(strstr(s->err, "forecasting from 2026-06-01T12:15:00Z"));
+    s = squall("forecast", part, "-o", out, "--at", "2026-06-01T12:25Z");
+    REQUIRE(s->code == 75 && strstr(s->err, "12:15"));
+    s = squall("ingest", part, "-o", test_path("part_cube.nc"));
+    require_done(s);
+    REQUIRE(strstr(s->out, "4 frames") && strstr(s->out, "newest frame rejected: half delivered"));
 }
 
 static void what_is_not_there_yet_ends_with_75(void **state)
@@ -273,6 +291,7 @@ int main(void)
         cmocka_unit_test(without_weights_it_advects_and_says_so),
         cmocka_unit_test(poor_inputs_give_a_forecast_or_a_reason),
         cmocka_unit_test(a_newest_frame_that_shows_nothing_is_passed_over),
+        cmocka_unit_test(a_newest_frame_that_is_half_delivered_is_passed_over),
         cmocka_unit_test(what_is_not_there_yet_ends_with_75),
         cmocka_unit_test(broken_inputs_and_outputs_end_with_1),
         cmocka_unit_test(a_kill_leaves_no_half_file),
