@@ -144,15 +144,15 @@ static void broken_radolan(void **state)
     struct sq_member m;
     bool end;
     int fd;
-    break_some("formats/radolan/raa01-r[xw]*", 2, 20);
+    break_some("formats/radolan/raa01-r[xw]*", SQ_KIND_RADAR, 2, 20);
     snprintf(where, sizeof where, "%s/formats/radolan/DE1200_RV2210180700.tar.bz2", test_shared());
-    break_file(where, 6, full() ? 100 : 6);
+    break_file(where, SQ_KIND_RADAR, 6, full() ? 100 : 6);
     REQUIRE_OK(sq_unpack_open(where, &u, &err));
     REQUIRE_OK(sq_unpack_next(u, &m, &end, &err));
     REQUIRE_OK(sq_unpack_member(u, &m, copy, &fd, &err));
     close(fd);
     sq_unpack_close(&u);
-    break_file(copy, 50, full() ? 4000 : 200);
+    break_file(copy, SQ_KIND_RADAR, 50, full() ? 4000 : 200);
     unlink(copy);
 }
 
