@@ -48,6 +48,7 @@ struct sq_read_params {
     double rate_cap_mmh; /* (0, inf), default 300 */
     double dbz_cap;      /* dBZ, default 55, applied before Z-R */
     double range_km;     /* cells farther from the grid's middle are not observed; 0 = off */
+    double cloud_top_m;  /* geostationary images are moved for the parallax of clouds this high; 0 = as seen */
     const struct sq_model_fields *model_fields; /* outlives the inputs; NULL: those of configs/model_fields.yaml */
     struct sq_quality_params quality;
 };

@@ -1,6 +1,7 @@
 /* From the user's paths to a sorted list of frames, and from a frame to its field. */
 #include "inputs.h"
 
+#include "parallax.h"
 #include "quality.h"
 #include "source_netcdf.h"
 #include "unpack.h"
@@ -507,6 +508,8 @@ static enum sq_status read_frame(struct sq_inputs *in, const struct sq_frame *f,
     memcpy(field.product, f->info.product, sizeof field.product);
     st = in->input[f->input].source->read(&in->open, &f->info, &in->params, &field, &why);
     st = pass_fault(f->info.path, in->open.path, st, &why, e);
+    if (!st && f->info.kind == SQ_KIND_SATELLITE && in->params.cloud_top_m > 0 && !field.parallax_corrected)
+        st = sq_parallax_correct(&field, in->params.cloud_top_m, NULL, e);
     if (!st && f->info.kind == SQ_KIND_RADAR)
         st = sq_quality_apply(&field, &in->params, e);
     if (st) {

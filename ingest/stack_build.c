@@ -151,11 +151,11 @@ static bool frame_key(const struct build *b, int i, int grid, enum sq_stack_meth
         return false;
     print_grid(g, sizeof g, &b->stack->grid[grid].grid);
     int n = snprintf(text, sizeof text,
-                     SQ_VERSION " %s|%lld %lld.%09ld|%d %d %s %s %s|%lld %lld %d|%d|%g %g %g %g %g|%s", full,
+                     SQ_VERSION " %s|%lld %lld.%09ld|%d %d %s %s %s|%lld %lld %d|%d|%g %g %g %g %g %g|%s", full,
                      (long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec, f->index,
                      (int)f->kind, f->source, f->product, f->channel, (long long)f->time,
                      (long long)f->reference_time, f->interval_s, (int)method, p->zr_a, p->zr_b, p->rate_cap_mmh,
-                     p->dbz_cap, p->range_km, g);
+                     p->dbz_cap, p->range_km, p->cloud_top_m, g);
     key_of(text, n, ret);
     return true;
 }

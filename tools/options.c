@@ -161,6 +161,7 @@ struct sq_read_params sq_options_read(const struct sq_settings *s)
                                    .rate_cap_mmh = s->rate_cap_mmh,
                                    .dbz_cap = s->dbz_cap,
                                    .range_km = s->range_km,
+                                   .cloud_top_m = s->cloud_top_m,
                                    .quality = on ? quality : (struct sq_quality_params){0}};
 }
 

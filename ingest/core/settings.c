@@ -28,6 +28,7 @@ static const struct sq_config_key keys[] = {
     {"rate_cap_mmh", SQ_CONFIG_REAL, AT(rate_cap_mmh), 0, 0, 1, 2000, NULL},
     {"dbz_cap", SQ_CONFIG_REAL, AT(dbz_cap), 0, 0, 20, 100, NULL},
     {"range_km", SQ_CONFIG_REAL, AT(range_km), 0, 0, 0, 5000, NULL},
+    {"cloud_top_m", SQ_CONFIG_REAL, AT(cloud_top_m), 0, 0, 0, 20000, NULL},
     {"quality", SQ_CONFIG_TEXT, AT(quality), 0, ROOM(quality), 0, 0, "all cells off"},
     {"spike_ratio", SQ_CONFIG_REAL, AT(spike_ratio), 0, 0, 0, 1000, NULL},
     {"speckle_cells", SQ_CONFIG_WHOLE, AT(speckle_cells), 0, 0, 0, 16, NULL},

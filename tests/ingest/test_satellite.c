@@ -350,6 +350,41 @@ static void day_is_where_the_saf_sees_it(void **state)
     free(flag);
 }
 
+/* ---- parallax ---------------------------------------------------------------------------------------------------- */
+
+static void clouds_of_a_given_height_are_moved(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_inputs *in = NULL;
+    struct sq_field seen = {0}, moved = {0};
+    struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
+    small_abi_write(test_path("abi.nc"), (struct small_abi){.band = 13, .nx = 40, .ny = 40});
+    char *paths[] = {test_path("abi.nc"), test_path("crr.nc")};
+    p.kind = SQ_KIND_SATELLITE;
+    REQUIRE_OK(sq_inputs_open(paths, 1, &p, &in, &err));
+    REQUIRE_OK(sq_inputs_read(in, 0, &seen, &err));
+    sq_inputs_close(&in);
+    p.cloud_top_m = 12000;
+    REQUIRE_OK(sq_inputs_open(paths, 1, &p, &in, &err));
+    REQUIRE_OK(sq_inputs_read(in, 0, &moved, &err));
+    sq_inputs_close(&in);
+    REQUIRE(!seen.parallax_corrected && moved.parallax_corrected);
+    /* The corner of CONUS lies northwest of the point below: clouds there are seen farther northwest, the outermost not
+     * at all. */
+    REQUIRE(moved.value[20 * 40 + 20] != seen.value[20 * 40 + 20]);
+    REQUIRE(moved.state[0] == SQ_STATE_NO_COVERAGE);
+    sq_field_finish(&seen);
+    sq_field_finish(&moved);
+    /* what was corrected already stays as it is */
+    small_nwcsaf_write(paths[1]);
+    REQUIRE_OK(sq_inputs_open(paths + 1, 1, &p, &in, &err));
+    REQUIRE_OK(sq_inputs_read(in, 0, &moved, &err));
+    REQUIRE(moved.parallax_corrected && moved.value[3] == (float)(341 * 0.1f) && moved.state[0] == SQ_STATE_NO_COVERAGE);
+    sq_inputs_close(&in);
+    sq_field_finish(&moved);
+}
+
 /* ---- what is refused, and what is passed over -------------------------------------------------------------------- */
 
 static void other_layouts_are_refused_by_name(void **state)
@@ -432,6 +467,7 @@ int main(void)
         cmocka_unit_test(reflected_light_needs_the_sun),
         cmocka_unit_test(terminator_is_where_the_sun_rises),
         cmocka_unit_test(day_is_where_the_saf_sees_it),
+        cmocka_unit_test(clouds_of_a_given_height_are_moved),
         cmocka_unit_test(other_layouts_are_refused_by_name),
         cmocka_unit_test(kinds_lie_side_by_side_in_a_folder),
     };
