@@ -172,8 +172,8 @@ static bool encode(const struct source *s, struct encoding *out)
     return true;
 }
 
-enum sq_status sq_png_write(const char *path, int w, int h, const uint32_t *rgb, const struct sq_png_text *text,
-                            int n_text, struct sq_err *e)
+enum sq_status sq_png_encode(int w, int h, const uint32_t *rgb, const struct sq_png_text *text, int n_text,
+                             unsigned char **ret, size_t *ret_n, struct sq_err *e)
 {
     struct encoding out = {0};
     struct colours colours;
@@ -186,12 +186,30 @@ enum sq_status sq_png_write(const char *path, int w, int h, const uint32_t *rgb,
         goto done;
     find_colours(n, rgb, index, &colours);
     struct source s = {w, h, rgb, colours.n > 0 ? index : NULL, &colours, text, n_text, line};
-    status = encode(&s, &out)
-                 ? sq_publish_bytes(path, out.data, out.n, e)
-                 : sq_fail(e, SQ_FAILED, "%s: not written: %s", path, out.message[0] ? out.message : "no memory");
+    if (encode(&s, &out)) {
+        *ret = out.data;
+        *ret_n = out.n;
+        out.data = NULL;
+    } else {
+        status = sq_fail(e, SQ_FAILED, "a PNG picture cannot be made: %s", out.message[0] ? out.message : "no memory");
+    }
 done:
     free(out.data);
     free(index);
     free(line);
+    return status;
+}
+
+enum sq_status sq_png_write(const char *path, int w, int h, const uint32_t *rgb, const struct sq_png_text *text,
+                            int n_text, struct sq_err *e)
+{
+    unsigned char *data = NULL;
+    size_t n = 0;
+    struct sq_err why = {0};
+    enum sq_status status = sq_png_encode(w, h, rgb, text, n_text, &data, &n, &why);
+    if (status)
+        return sq_fail(e, status, "%s: not written: %s", path, why.text);
+    status = sq_publish_bytes(path, data, n, e);
+    free(data);
     return status;
 }

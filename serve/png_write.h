@@ -16,4 +16,8 @@ struct sq_png_text {
 enum sq_status sq_png_write(const char *path, int w, int h, const uint32_t *rgb, const struct sq_png_text *text,
                             int n_text, struct sq_err *e) SQ_CHECK;
 
+/* The same bytes in memory; caller frees *ret. */
+enum sq_status sq_png_encode(int w, int h, const uint32_t *rgb, const struct sq_png_text *text, int n_text,
+                             unsigned char **ret, size_t *ret_n, struct sq_err *e) SQ_CHECK;
+
 #endif

@@ -405,8 +405,9 @@ enum sq_status sq_product_bands(struct sq_product_reader *r, int lead_index, int
     return get_map(r, PROB, SQ_PRODUCT_PROB, lead_index, r->f.n_threshold, &p, 1, ret_prob, e);
 }
 
-enum sq_status sq_product_observed(struct sq_product_reader *r, float *ret_mmh, struct sq_err *e)
+static enum sq_status get_observed(struct sq_product_reader *r, const struct part *p, float *ret, struct sq_err *e)
 {
+    const size_t start[2] = {p->row, p->col}, count[2] = {p->ny, p->nx};
     int var = -1, rc;
     float fill = NC_FILL_FLOAT;
     if (nc_inq_varid(r->nc, SQ_PRODUCT_OBSERVED, &var))
@@ -414,12 +415,28 @@ enum sq_status sq_product_observed(struct sq_product_reader *r, float *ret_mmh, 
     enum sq_status status = find(r, SQ_PRODUCT_OBSERVED, NC_FLOAT, 2, &r->dim[Y], &var, e);
     if (status)
         return status;
-    if ((rc = nc_inq_var_fill(r->nc, var, NULL, &fill)) || (rc = nc_get_var_float(r->nc, var, ret_mmh)))
+    if ((rc = nc_inq_var_fill(r->nc, var, NULL, &fill)) || (rc = nc_get_vara_float(r->nc, var, start, count, ret)))
         return damaged(r, SQ_PRODUCT_OBSERVED, rc, e);
-    if (!unfill(sq_grid_cells(&r->f.grid), ret_mmh, fill, MOST_MMH))
+    if (!unfill(p->ny * p->nx, ret, fill, MOST_MMH))
         return sq_fail(e, SQ_FAILED, "%s: " SQ_PRODUCT_OBSERVED " has a value outside 0 to %g: the file is damaged",
                        r->path, (double)MOST_MMH);
     return SQ_OK;
+}
+
+enum sq_status sq_product_observed(struct sq_product_reader *r, float *ret_mmh, struct sq_err *e)
+{
+    return get_observed(r, &(struct part){0, 0, (size_t)r->f.grid.ny, (size_t)r->f.grid.nx}, ret_mmh, e);
+}
+
+enum sq_status sq_product_observed_cell(struct sq_product_reader *r, int row, int col, float *ret_mmh, struct sq_err *e)
+{
+    assert(row >= 0 && row < r->f.grid.ny && col >= 0 && col < r->f.grid.nx);
+    return get_observed(r, &(struct part){(size_t)row, (size_t)col, 1, 1}, ret_mmh, e);
+}
+
+const struct sq_forecast *sq_product_forecast(const struct sq_product_reader *r)
+{
+    return &r->f;
 }
 
 static enum sq_status get_part(struct sq_product_reader *r, int lead_index, const struct part *p, struct sq_lead *l,

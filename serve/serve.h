@@ -7,6 +7,7 @@
 #include "core/forecast.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* ---- the forecast file: CF 1.11 netCDF-4 with IMPROVER names ----------------------------------------- */
 
@@ -37,7 +38,71 @@ enum sq_status sq_product_bands(struct sq_product_reader *r, int lead_index, int
                                 struct sq_err *e) SQ_CHECK;
 /* What the newest frame observed, (ny, nx); SQ_ABSENT where the file does not say. The reader's forecast has it NULL. */
 enum sq_status sq_product_observed(struct sq_product_reader *r, float *ret_mmh, struct sq_err *e) SQ_CHECK;
+enum sq_status sq_product_observed_cell(struct sq_product_reader *r, int row, int col, float *ret_mmh,
+                                        struct sq_err *e) SQ_CHECK;
+const struct sq_forecast *sq_product_forecast(const struct sq_product_reader *r);
 void sq_product_close(struct sq_product_reader **r);
+
+/* ---- one place ---------------------------------------------------------------------------------------- */
+
+/* A forecast at one place: the cell that it lies in. */
+struct sq_point {
+    const struct sq_forecast *f; /* must outlive it */
+    double lonlat[2];            /* degrees east and north */
+    bool covered;                /* some lead has a forecast here */
+    float observed_mmh;          /* of the newest frame; NaN: not known */
+    float *prob;                 /* (n_lead, n_threshold), NaN where there is no forecast */
+};
+/* Everything unknown at first. finish accepts a zeroed struct. */
+enum sq_status sq_point_init(struct sq_point *ret, const struct sq_forecast *f, const double lonlat[2],
+                             struct sq_err *e) SQ_CHECK;
+void sq_point_finish(struct sq_point *p);
+/* Reads it from a file; the place may lie outside of the grid, and is not covered then. */
+enum sq_status sq_product_point(struct sq_product_reader *r, const double lonlat[2], struct sq_point *ret,
+                                struct sq_err *e) SQ_CHECK;
+
+/* "Rain begins in 20\u201335 min, 70 %": when, and how sure that is. The greatest probability among the leads counts,
+ * and the time within which it is reached; rain is at least 0.1 mm/h. Returns `out`. */
+#define SQ_SENTENCE_MAX 160
+char *sq_point_sentence(const struct sq_point *p, char out[SQ_SENTENCE_MAX]);
+
+/* All of it as text, malloc'ed: JSON, CoverageJSON, or a drawing in SVG for people. */
+enum sq_point_form { SQ_POINT_JSON, SQ_POINT_COVJSON, SQ_POINT_SVG };
+struct sq_point_params {
+    enum sq_point_form form;
+    const char *run;      /* name of the run; NULL: its time */
+    int w, h;             /* SVG: pixels, [200, 2000] */
+    int utc_offset_min;   /* SVG: of a second clock below the axis; 0: none */
+};
+enum sq_status sq_point_write(const struct sq_point *p, const struct sq_point_params *params, char **ret,
+                              struct sq_err *e) SQ_CHECK;
+
+/* ---- the server ------------------------------------------------------------------------------------------ */
+
+struct sq_server_params {
+    const char *folder;      /* of forecast files, watched */
+    const char *bind;        /* address, of IPv4 or IPv6; default 127.0.0.1 */
+    int port;                /* [0, 65535]; 0: any that is free */
+    int threads;             /* 0: as many as there are cores */
+    int keep;                /* forecasts in memory, [1, 32]; default 3 */
+    int cache_mib;           /* of tiles, [1, 65536]; default 256 */
+    int stale_s;             /* /healthz fails where the newest forecast is older; default 1800 */
+    int connections;         /* at once, in all; default 1024 */
+    int connections_address; /* from one address, 0: any number; default 0, for a proxy has one */
+    int timeout_s;           /* of a connection on which nothing happens; default 10 */
+    FILE *access;            /* a line for each request; NULL: none */
+    const char *attribution; /* of the data */
+};
+#define SQ_SERVER_DEFAULTS                                                                                            \
+    .bind = "127.0.0.1", .port = 8080, .keep = 3, .cache_mib = 256, .stale_s = 1800, .connections = 1024,              \
+    .timeout_s = 10, .attribution = ""
+
+/* Listens at once; forecasts appear as they are read. The strings are copied. */
+struct sq_server;
+enum sq_status sq_server_start(const struct sq_server_params *p, struct sq_server **ret, struct sq_err *e) SQ_CHECK;
+int sq_server_port(const struct sq_server *s);
+/* Finishes the requests under way. */
+void sq_server_stop(struct sq_server **s);
 
 /* ---- pictures ---------------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@ int sq_tool_fetch(int argc, char **argv);
 int sq_tool_forecast(int argc, char **argv);
 int sq_tool_info(int argc, char **argv);
 int sq_tool_ingest(int argc, char **argv);
+int sq_tool_serve(int argc, char **argv);
 int sq_tool_synth(int argc, char **argv);
 int sq_tool_train(int argc, char **argv);
 int sq_tool_verify(int argc, char **argv);
