@@ -27,7 +27,7 @@ static inline void small_file(const char *name, const struct small_grid *g, int 
 {
     struct sq_err err = {0};
     struct sq_forecast f = small_hour(g, later);
-    REQUIRE_OK(small_write(in_folder(name), &f, f.n_lead, &err));
+    REQUIRE_OK(small_write(test_path(name), &f, f.n_lead, &err));
     sq_forecast_finish(&f);
 }
 
@@ -35,7 +35,7 @@ static inline struct sq_site *small_site(void)
 {
     struct sq_err err = {0};
     struct sq_site *s = NULL;
-    const struct sq_site_params p = {.folder = folder, SQ_SITE_DEFAULTS};
+    const struct sq_site_params p = {.folder = test_folder(), SQ_SITE_DEFAULTS};
     REQUIRE_OK(sq_site_create(&p, &s, &err));
     return s;
 }

@@ -267,7 +267,7 @@ static void a_place_gets_what_the_file_holds(void **state)
     struct sq_point p = {0};
     char target[128], *want = NULL;
     const double place[2] = {f.grid.x0 + 33 * f.grid.dx, f.grid.y0 - 20 * f.grid.dy};
-    REQUIRE_OK(sq_product_open(in_folder("squall_20160711T2200Z.nc"), &back, &r, &err));
+    REQUIRE_OK(sq_product_open(test_path("squall_20160711T2200Z.nc"), &back, &r, &err));
     REQUIRE_OK(sq_product_point(r, place, &p, &err));
     REQUIRE_OK(sq_point_write(&p, &(struct sq_point_params){.form = SQ_POINT_JSON, .run = "20160711T2200Z"}, &want, &err));
     snprintf(target, sizeof target, "/point?lon=%.9g&lat=%.9g", place[0], place[1]);
@@ -391,15 +391,15 @@ static void bad_files_are_kept_out(void **state)
     struct sq_site *s = small_site_of(&small_grids[0]);
     struct sq_store *store = sq_site_store(s);
     struct sq_store_count count;
-    char *bytes = slurp(in_folder("squall_20160711T2200Z.nc"), &n);
+    char *bytes = slurp(test_path("squall_20160711T2200Z.nc"), &n);
     small_file("squall_20160711T2210Z.nc", &small_grids[0], 600);
-    put_bytes(in_folder("squall_20160711T2300Z.nc"), bytes, n / 2);
-    put_bytes(in_folder("squall_20160711T2301Z.nc"), bytes, 0);
-    put_bytes(in_folder("squall_20160711T2302Z.nc"), "nonsense", 8);
+    put_bytes(test_path("squall_20160711T2300Z.nc"), bytes, n / 2);
+    put_bytes(test_path("squall_20160711T2301Z.nc"), bytes, 0);
+    put_bytes(test_path("squall_20160711T2302Z.nc"), "nonsense", 8);
     bytes[n / 3] ^= 1;
-    put_bytes(in_folder("squall_20160711T2303Z.nc"), bytes, n);
-    put_bytes(in_folder(".squall_20160711T2304Z.nc"), bytes, n); /* somebody is writing it */
-    put_bytes(in_folder("notes.txt"), bytes, n);
+    put_bytes(test_path("squall_20160711T2303Z.nc"), bytes, n);
+    put_bytes(test_path(".squall_20160711T2304Z.nc"), bytes, n); /* somebody is writing it */
+    put_bytes(test_path("notes.txt"), bytes, n);
     assert_int_equal(sq_store_scan(store, SMALL_NOW), 1); /* the good one among them */
     sq_store_count(store, &count);
     REQUIRE(count.taken == 2 && count.failed == 4);
@@ -410,7 +410,7 @@ static void bad_files_are_kept_out(void **state)
     assert_string_equal(r.run, "20160711T2210Z");
     sq_response_finish(&r);
     bytes[n / 3] ^= 1;
-    put_bytes(in_folder("squall_20160711T2301Z.nc"), bytes, n); /* copied at last: the first forecast over again */
+    put_bytes(test_path("squall_20160711T2301Z.nc"), bytes, n); /* copied at last: the first forecast over again */
     assert_int_equal(sq_store_scan(store, SMALL_NOW), 1);
     sq_store_count(store, &count);
     REQUIRE(count.failed == 4);
@@ -430,7 +430,7 @@ static void a_second_forecast_of_a_time_has_another_name(void **state)
     struct sq_response first = ask(s, "/" TILE), second;
     for (int i = 0; i < f.n_lead; i++)
         f.lead_s[i] += 60;
-    REQUIRE_OK(small_write(in_folder("squall_20160711T2200Z.nc"), &f, f.n_lead, &err));
+    REQUIRE_OK(small_write(test_path("squall_20160711T2200Z.nc"), &f, f.n_lead, &err));
     assert_int_equal(sq_store_scan(sq_site_store(s), SMALL_NOW), 1);
     second = ask(s, "/tiles/prob/latest/31/7/30/48.png");
     assert_string_equal(second.run, "20160711T2200Z_r1");
@@ -607,7 +607,7 @@ static void text_is_escaped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define CASE(f) cmocka_unit_test_teardown(f, test_end)
         CASE(everything_that_is_advertised_is_there),
         CASE(every_path_of_rainviewer_is_there),
         CASE(without_a_forecast_it_says_so),
@@ -629,5 +629,6 @@ int main(void)
         CASE(the_cache_keeps_to_its_room),
         CASE(text_is_escaped),
     };
+    sq_log_level(SQ_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
