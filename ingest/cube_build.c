@@ -152,7 +152,7 @@ static enum sq_status onto_grid(struct plan *b, struct sq_field *f, struct sq_er
     if (st)
         return st;
     to.time = f->time;
-    sq_regrid_apply(b->regrid, f->value, to.value);
+    sq_regrid_weighted(b->regrid, f->value, f->quality, to.value);
     sq_regrid_states(b->regrid, f->state, to.state);
     to.report = f->report;
     sq_field_finish(f);
@@ -166,6 +166,7 @@ static enum sq_status load_frame(struct plan *b, int i, struct sq_cube_frame *sl
     enum sq_status st = sq_inputs_read(b->in, i, &f, e);
     if (st)
         return st;
+    sq_field_reject_worthless(&f);
     st = onto_grid(b, &f, e);
     if (st) {
         sq_field_finish(&f);

@@ -87,6 +87,9 @@ void sq_regrid_destroy(struct sq_regrid **r);
 /* Values: NaN-aware; a target cell is NaN unless at least half of its weight was observed. `src` has the
  * cells of `from`, `dst` those of `to`. */
 void sq_regrid_apply(const struct sq_regrid *r, const float *src, float *dst);
+/* The same, with the quality of each source cell as its weight: 0 counts as not observed, NaN (nobody knows) as what
+ * the others are on average. NULL: as sq_regrid_apply. */
+void sq_regrid_weighted(const struct sq_regrid *r, const float *src, const float *quality, float *dst);
 /* States (enum sq_state): nearest. */
 void sq_regrid_states(const struct sq_regrid *r, const uint8_t *src, uint8_t *dst);
 

@@ -111,13 +111,18 @@ static void close_file(struct sq_inputs *in)
     in->open_input = in->copy = -1;
 }
 
+static void close_archive(struct sq_inputs *in)
+{
+    sq_unpack_close(&in->archive);
+    in->open_archive = -1;
+}
+
 /* Leaves input i open as in->archive; NULL where it is plain. */
 static enum sq_status open_archive(struct sq_inputs *in, int i, struct sq_err *e)
 {
     if (in->open_archive == i)
         return SQ_OK;
-    sq_unpack_close(&in->archive);
-    in->open_archive = -1;
+    close_archive(in);
     enum sq_status st = sq_unpack_open(in->input[i].path, &in->archive, e);
     if (!st && in->archive)
         in->open_archive = i;
@@ -450,6 +455,7 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
 void sq_inputs_rest(struct sq_inputs *in)
 {
     close_file(in);
+    close_archive(in);
 }
 
 void sq_inputs_close(struct sq_inputs **in)
@@ -458,7 +464,7 @@ void sq_inputs_close(struct sq_inputs **in)
     if (!s)
         return;
     close_file(s);
-    sq_unpack_close(&s->archive);
+    close_archive(s);
     for (int i = 0; i < s->n_input; i++)
         free(s->input[i].path);
     free(s->input);

@@ -159,24 +159,47 @@ static inline size_t nearest(const struct sq_regrid *r, float col, float row)
     return (size_t)j * (size_t)r->from.nx + (size_t)i;
 }
 
-/* Adds the mean under a box round (col, row), 1/qx x 1/qy cells, to *sum, and its observed part to *seen. */
-static inline void sample(const struct sq_regrid *r, const float *src, float col, float row, float qx, float qy,
-                          float *sum, float *seen)
+/* Cells of a known quality are weighed by it among themselves; to the mean of all they contribute as much as they
+ * cover, so that cells whose quality nobody knows are neither better nor worse. */
+struct sums {
+    float sum, seen;               /* of cells without a quality: value x cover, cover */
+    float rated, weight, covered;  /* of those with one above 0: value x quality x cover, quality x cover, cover */
+};
+
+/* Adds what is under a box round (col, row), 1/qx x 1/qy cells. */
+static inline void sample(const struct sq_regrid *r, const float *src, const float *quality, float col, float row, float qx,
+                          float qy, struct sums *s)
 {
     int left = below(col), top = below(row);
     float u = 0.5f + (col - (float)left - 0.5f) * qx, v = 0.5f + (row - (float)top - 0.5f) * qy;
     u = u < 0 ? 0 : u > 1 ? 1 : u;
     v = v < 0 ? 0 : v > 1 ? 1 : v;
     size_t i0 = (size_t)wrap(r, left), i1 = (size_t)wrap(r, left + 1), nx = (size_t)r->from.nx;
-    const float *line0 = src + (size_t)clip(top, r->from.ny) * nx;
-    const float *line1 = src + (size_t)clip(top + 1, r->from.ny) * nx;
-    const float value[4] = {line0[i0], line0[i1], line1[i0], line1[i1]};
-    const float weight[4] = {(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v};
-    for (int k = 0; k < 4; k++)
-        if (!isnan(value[k])) {
-            *sum += weight[k] * value[k];
-            *seen += weight[k];
+    size_t j0 = (size_t)clip(top, r->from.ny) * nx, j1 = (size_t)clip(top + 1, r->from.ny) * nx;
+    const size_t at[4] = {j0 + i0, j0 + i1, j1 + i0, j1 + i1};
+    const float cover[4] = {(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v};
+    for (int k = 0; k < 4; k++) {
+        float value = src[at[k]], q = quality ? quality[at[k]] : NAN;
+        if (isnan(value))
+            continue;
+        if (isnan(q)) {
+            s->sum += cover[k] * value;
+            s->seen += cover[k];
+        } else if (q > 0) {
+            s->rated += cover[k] * q * value;
+            s->weight += cover[k] * q;
+            s->covered += cover[k];
         }
+    }
+}
+
+/* The mean, NaN where less than half of `cover` was observed. */
+static inline float mean(const struct sums *s, float cover)
+{
+    float seen = s->seen + s->covered;
+    if (!(seen >= enough * cover))
+        return NAN;
+    return s->covered > 0 ? (s->sum + s->rated / s->weight * s->covered) / seen : s->sum / seen;
 }
 
 /* How far position p moves from one target cell to the next, half the way over both neighbours. */
@@ -215,37 +238,45 @@ static inline float narrow(float along_i, int ni, float along_j, int nj)
 }
 
 /* The mean over target cell `at`. */
-static float area_mean(const struct sq_regrid *r, const float *src, size_t at, float turn)
+static inline float area_mean(const struct sq_regrid *r, const float *src, const float *quality, size_t at, float turn)
 {
     struct shape c = shape_at(r, at, turn);
     int ni = parts(c.col_i, c.row_i), nj = parts(c.col_j, c.row_j);
-    float qx = narrow(c.col_i, ni, c.col_j, nj), qy = narrow(c.row_i, ni, c.row_j, nj), total = 0, seen = 0;
+    float qx = narrow(c.col_i, ni, c.col_j, nj), qy = narrow(c.row_i, ni, c.row_j, nj);
+    struct sums all = {0};
     for (int j = 0; j < nj; j++) {
-        float line = 0; /* short sums first: keeps a constant field constant */
+        struct sums line = {0}; /* short sums first: keeps a constant field constant */
         for (int i = 0; i < ni; i++) {
             float s = ((float)i + 0.5f) / (float)ni - 0.5f, t = ((float)j + 0.5f) / (float)nj - 0.5f;
             float col = r->col[at] + s * c.col_i + t * c.col_j, row = r->row[at] + s * c.row_i + t * c.row_j;
             if (r->period)
                 col -= (float)r->period * (float)below((col + 0.5f) / (float)r->period);
             if (inside(r, col, row))
-                sample(r, src, col, row, qx, qy, &line, &seen);
+                sample(r, src, quality, col, row, qx, qy, &line);
         }
-        total += line;
+        all.sum += line.sum;
+        all.seen += line.seen;
+        all.rated += line.rated;
+        all.weight += line.weight;
+        all.covered += line.covered;
     }
-    return seen >= enough * (float)ni * (float)nj ? total / seen : NAN;
+    return mean(&all, (float)ni * (float)nj);
 }
 
-static float value_at(const struct sq_regrid *r, const float *src, size_t at, float turn)
+static inline float value_at(const struct sq_regrid *r, const float *src, const float *quality, size_t at, float turn)
 {
-    float col = r->col[at], row = r->row[at], sum = 0, seen = 0;
+    float col = r->col[at], row = r->row[at];
+    struct sums s = {0};
     if (!inside(r, col, row))
         return NAN;
-    if (r->method == SQ_REGRID_NEAREST)
-        return src[nearest(r, col, row)];
+    if (r->method == SQ_REGRID_NEAREST) {
+        size_t i = nearest(r, col, row);
+        return quality && quality[i] == 0 ? NAN : src[i];
+    }
     if (r->method == SQ_REGRID_AREA)
-        return area_mean(r, src, at, turn);
-    sample(r, src, col, row, 1, 1, &sum, &seen);
-    return seen >= enough ? sum / seen : NAN;
+        return area_mean(r, src, quality, at, turn);
+    sample(r, src, quality, col, row, 1, 1, &s);
+    return mean(&s, 1);
 }
 
 /* ---- the plan ------------------------------------------------------------------------------------------ */
@@ -326,7 +357,19 @@ void sq_regrid_apply(const struct sq_regrid *r, const float *src, float *dst)
     float turn = turn_of(&r->from);
     for (int j = 0; j < r->to.ny; j++)
         for (int i = 0; i < r->to.nx; i++)
-            *dst++ = value_at(r, src, (size_t)(j + 1) * r->stride + (size_t)(i + 1), turn);
+            *dst++ = value_at(r, src, NULL, (size_t)(j + 1) * r->stride + (size_t)(i + 1), turn);
+}
+
+void sq_regrid_weighted(const struct sq_regrid *r, const float *src, const float *quality, float *dst)
+{
+    float turn = turn_of(&r->from);
+    if (!quality) {
+        sq_regrid_apply(r, src, dst);
+        return;
+    }
+    for (int j = 0; j < r->to.ny; j++)
+        for (int i = 0; i < r->to.nx; i++)
+            *dst++ = value_at(r, src, quality, (size_t)(j + 1) * r->stride + (size_t)(i + 1), turn);
 }
 
 void sq_regrid_states(const struct sq_regrid *r, const uint8_t *src, uint8_t *dst)

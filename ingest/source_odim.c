@@ -1,4 +1,4 @@
-/* ODIM HDF5 composites (OPERA and its members): RATE, ACRR or DBZH, one frame a file.
+/* ODIM HDF5 composites (OPERA and its members): RATE, ACRR, DBZH or TH, one frame a file, with its quality.
  *
  * EUMETNET OPERA, ODIM_H5 2.0 to 2.4. What describes the data may stand at the data, the dataset or the
  * root, whichever comes first: OPERA itself has used all of these. */
@@ -50,10 +50,21 @@ static bool find_number(const struct odim *o, const char *group, const char *nam
     return false;
 }
 
-/* Rates are better than sums, sums better than reflectivity; 0: not rain. */
+/* Rates are better than sums, sums better than reflectivity, and what was corrected better than what was not (TH). */
+static const char *const quantities[] = {"TH", "DBZH", "ACRR", "RATE"};
+
+/* 1 and up; 0: not rain. */
 static int preference(const char *quantity)
 {
-    return !strcmp(quantity, "RATE") ? 3 : !strcmp(quantity, "ACRR") ? 2 : !strcmp(quantity, "DBZH");
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(quantity, quantities[i]))
+            return i + 1;
+    return 0;
+}
+
+static bool is_reflectivity(const struct odim *o)
+{
+    return preference(o->quantity) && preference(o->quantity) <= 2;
 }
 
 /* The first data of the best quantity. */
@@ -83,7 +94,7 @@ static enum sq_status find_data(const struct sq_file *f, struct odim *ret, struc
     if (strcmp(object, "COMP") && strcmp(object, "IMAGE"))
         return sq_fail(e, SQ_FAILED, "%s: ODIM object '%s': squall reads maps (COMP, IMAGE)", f->path, object);
     if (!most)
-        return sq_fail(e, SQ_FAILED, "%s: ODIM file without RATE, ACRR or DBZH", f->path);
+        return sq_fail(e, SQ_FAILED, "%s: ODIM file without RATE, ACRR, DBZH or TH", f->path);
     return SQ_OK;
 }
 
@@ -151,6 +162,90 @@ static enum sq_status read_grid(const struct sq_file *f, const struct odim *o, s
     return st;
 }
 
+/* ---- quality ------------------------------------------------------------------------------------------------- */
+
+/* Groups quality1 and so on may also hold distances to radars or classes of echo: the task says which it is. */
+static bool is_index(int group)
+{
+    char task[128];
+    return !sq_netcdf_text(sq_netcdf_group(group, "how"), -1, "task", task, sizeof task) || strstr(task, "quality") ||
+           strstr(task, "qi_total");
+}
+
+/* The first index of quality: a group beside the data or the dataset, or a dataset of its own (QIND). */
+static bool find_quality(const struct sq_file *f, const struct odim *o, struct odim *ret)
+{
+    char name[32];
+    for (int level = 0; level < 2; level++)
+        for (int k = 1; k < 10; k++) {
+            snprintf(name, sizeof name, "quality%d", k);
+            *ret = (struct odim){.at = {sq_netcdf_group(o->at[level], name), -1, -1}};
+            if (ret->at[0] >= 0 && is_index(ret->at[0]))
+                return true;
+        }
+    for (int d = 1; d < 100; d++) {
+        snprintf(name, sizeof name, "dataset%d", d);
+        *ret = (struct odim){.at = {-1, sq_netcdf_group(f->nc, name), -1}};
+        if (ret->at[1] < 0)
+            return false;
+        ret->at[0] = sq_netcdf_group(ret->at[1], "data1");
+        if (ret->at[0] >= 0 && find_text(ret, "what", "quantity", ret->quantity, sizeof ret->quantity) &&
+            !strcmp(ret->quantity, "QIND"))
+            return true;
+    }
+    return false;
+}
+
+/* Leaves 0 to 1, and NaN where there is no quality. OPERA's ODYSSEY and CIRRUS give it to cells with echo alone, and 0 to
+ * many of them (88 % in CIRRUS, 27 % in ODYSSEY): the part that no weight was worked out for. To drop those and keep
+ * the dry cells round them would forecast dry weather, so 0 says nothing there. NIMBUS gives it to all that it sees. */
+static void tidy_quality(const struct sq_field *f, const uint8_t *state, float *quality)
+{
+    const float above = 1 + 1e-5f; /* a gain of 1/255 does not hit 1 */
+    size_t n = sq_grid_cells(&f->grid), dry = 0, rated = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (state[i] != SQ_STATE_VALID || !(quality[i] >= 0 && quality[i] <= above))
+            quality[i] = NAN;
+        quality[i] = quality[i] > 1 ? 1 : quality[i];
+        dry += f->state[i] == SQ_STATE_UNDETECT;
+        rated += f->state[i] == SQ_STATE_UNDETECT && !isnan(quality[i]);
+    }
+    for (size_t i = 0; i < n && dry && !rated; i++)
+        if (quality[i] == 0)
+            quality[i] = NAN;
+}
+
+static enum sq_status read_quality(const struct sq_file *f, const struct odim *data, struct sq_field *ret, struct sq_err *e)
+{
+    const struct sq_read_params none = SQ_READ_PARAMS_DEFAULT;
+    struct sq_field q = {0};
+    struct odim o;
+    double code;
+    int var, ny, nx;
+    if (!find_quality(f, data, &o) || nc_inq_varid(o.at[0], "data", &var) || !sq_plane_size(o.at[0], var, &ny, &nx) ||
+        ny != ret->grid.ny || nx != ret->grid.nx)
+        return SQ_OK;
+    struct sq_plane pl = sq_plane_plain(o.at[0], var);
+    (void)find_number(&o, "what", "gain", &pl.gain); /* absent: 1 and 0 */
+    (void)find_number(&o, "what", "offset", &pl.offset);
+    if (find_number(&o, "what", "undetect", &code))
+        sq_plane_code(&pl, code, SQ_STATE_MISSING);
+    if (find_number(&o, "what", "nodata", &code))
+        sq_plane_code(&pl, code, SQ_STATE_MISSING);
+    enum sq_status st = sq_field_init(&q, &ret->grid, e);
+    if (!st)
+        st = sq_plane_read(&pl, f->path, &none, &q, e);
+    if (!st) {
+        tidy_quality(ret, q.state, q.value);
+        ret->quality = q.value;
+        q.value = NULL;
+    }
+    sq_field_finish(&q);
+    return st;
+}
+
+/* ---- frames ---------------------------------------------------------------------------------------------------- */
+
 static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, struct sq_err *e)
 {
     struct sq_frame_info info = {0};
@@ -196,7 +291,7 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
         sq_plane_code(&pl, code, SQ_STATE_UNDETECT);
     if (find_number(&o, "what", "nodata", &code))
         sq_plane_code(&pl, code, SQ_STATE_NO_COVERAGE);
-    pl.dbz = !strcmp(o.quantity, "DBZH");
+    pl.dbz = is_reflectivity(&o);
     if (info->interval_s)
         pl.factor = 3600.0 / info->interval_s;
     double a, b;
@@ -204,7 +299,8 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
         own.zr_a = a;
         own.zr_b = b;
     }
-    return sq_plane_read(&pl, f->path, &own, ret, e);
+    st = sq_plane_read(&pl, f->path, &own, ret, e);
+    return st ? st : read_quality(f, &o, ret, e);
 }
 
 const struct sq_source sq_source_odim = {"odim", probe, scan, read_frame};

@@ -49,7 +49,7 @@ static double coverage_of(const float *v, size_t n)
 static void align(const struct sq_load *l, const struct sq_field *f)
 {
     if (l->plan)
-        sq_regrid_apply(l->plan, f->value, l->to->value);
+        sq_regrid_weighted(l->plan, f->value, f->quality, l->to->value);
     else
         memcpy(l->to->value, f->value, l->to->cells * sizeof *f->value);
 }
@@ -75,6 +75,7 @@ static void fill(const struct crew *c, int first, int last)
             return;
         }
         read = true;
+        sq_field_reject_worthless(&f);
         align(l, &f);
         o->coverage = coverage_of(l->to->value, l->to->cells);
         o->why = SQ_STACK_USED;

@@ -28,6 +28,15 @@ void sq_field_finish(struct sq_field *f)
     *f = (struct sq_field){0};
 }
 
+void sq_field_reject_worthless(struct sq_field *f)
+{
+    for (size_t i = 0; f->quality && i < sq_grid_cells(&f->grid); i++)
+        if (f->quality[i] == 0 && f->state[i] <= SQ_STATE_UNDETECT) {
+            f->value[i] = NAN;
+            f->state[i] = SQ_STATE_REJECTED;
+        }
+}
+
 double sq_field_coverage(const struct sq_field *f)
 {
     size_t n = sq_grid_cells(&f->grid), seen = 0;

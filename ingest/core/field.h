@@ -27,7 +27,7 @@ struct sq_field {
     int interval_s;         /* 0: instantaneous; else the accumulation the rate was made from */
     float *value;           /* (ny, nx), in `units` */
     uint8_t *state;         /* (ny, nx), enum sq_state */
-    float *quality;         /* (ny, nx), 0 worthless to 1 best; NULL: the source does not say */
+    float *quality;         /* (ny, nx), 0 worthless to 1 best, NaN where nobody knows; NULL: the source does not say */
     struct sq_quality_report report; /* what quality control found */
     char source[32];        /* "mrms", "odim", "knmi", "cf" ... */
     char product[64];       /* what the file calls it: "PrecipRate", "DBZH" ... */
@@ -38,6 +38,9 @@ struct sq_field {
 
 enum sq_status sq_field_init(struct sq_field *f, const struct sq_grid *g, struct sq_err *e) SQ_CHECK;
 void sq_field_finish(struct sq_field *f);
+
+/* Cells of quality 0 were not observed: NaN, SQ_STATE_REJECTED. */
+void sq_field_reject_worthless(struct sq_field *f);
 
 /* Fraction of cells observed, 0 to 1. */
 double sq_field_coverage(const struct sq_field *f);

@@ -19,6 +19,7 @@ static inline void fuzz_check_field(const struct sq_field *f, enum sq_kind kind)
         FUZZ_REQUIRE(f->state[i] <= SQ_STATE_DARK);
         FUZZ_REQUIRE((f->state[i] > SQ_STATE_UNDETECT) == isnan(f->value[i]));
         FUZZ_REQUIRE(!isinf(f->value[i]));
+        FUZZ_REQUIRE(!f->quality || isnan(f->quality[i]) || (f->quality[i] >= 0 && f->quality[i] <= 1));
         FUZZ_REQUIRE(isnan(f->value[i]) || kind != SQ_KIND_RADAR || (f->value[i] >= 0 && f->value[i] <= 300));
     }
 }

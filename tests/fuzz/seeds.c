@@ -78,6 +78,9 @@ int main(int argc, char **argv)
     small_odim_write(name("odim", "rate"), (struct small_odim){.value = raw});
     small_odim_write(name("odim", "dbzh"), (struct small_odim){.quantity = "DBZH", .type = NC_UBYTE, .value = dbz,
                                                                .gain = 0.5, .offset = -32, .nodata = 255, .strings = true});
+    const double index[12] = {0, 50, 100, 255};
+    small_odim_write(name("odim", "quality"), (struct small_odim){.value = raw, .quality = index});
+    small_odim_write(name("odim", "qind"), (struct small_odim){.value = raw, .quality = index, .quality_at = 2});
     small_knmi_write(name("knmi", "sum"), (struct small_knmi){.value = packed});
     small_cf_write(name("cf", "classic"), (struct small_cf){.classic = true, .n = 2});
     small_cf_write(name("cf", "packed"), (struct small_cf){.type = NC_USHORT, .value = packed, .scale = &scale});

@@ -51,7 +51,25 @@ struct small_odim {
     double gain, offset, nodata, undetect; /* default 1, 0, -9999000, -8888000 */
     double zr_a, zr_b;
     double xsize;                  /* what where says, default SMALL_NX */
+    const double *quality;         /* raw, of gain 0.01 and nodata 255; NULL: none */
+    const char *task;              /* default pl.imgw.quality.qi_total; "": none */
+    int quality_at;                /* beside the data (0) or the dataset (1), or in a dataset of its own (2) */
 };
+
+static inline void small_quality(int nc, int dataset, int data, const struct small_odim *o)
+{
+    int own = o->quality_at == 2 ? put_group(put_group(nc, "dataset2"), "data1")
+                                 : put_group(o->quality_at ? dataset : data, "quality1");
+    int what = put_group(own, "what");
+    if (o->quality_at == 2)
+        put_text(what, NC_GLOBAL, "quantity", "QIND");
+    else if (!o->task || *o->task)
+        put_text(put_group(own, "how"), NC_GLOBAL, "task", o->task ? o->task : "pl.imgw.quality.qi_total");
+    put_double(what, NC_GLOBAL, "gain", 0.01);
+    put_double(what, NC_GLOBAL, "offset", 0);
+    put_double(what, NC_GLOBAL, "nodata", 255);
+    put_plane(own, "data", NC_UBYTE, o->quality);
+}
 
 static inline void small_odim_write(const char *path, struct small_odim o)
 {
@@ -91,6 +109,8 @@ static inline void small_odim_write(const char *path, struct small_odim o)
     put_double(where, NC_GLOBAL, o.lower ? "LL_lon" : "UL_lon", o.lower ? -39.43724903 : -39.5357864125034);
     put_double(where, NC_GLOBAL, o.lower ? "LL_lat" : "UL_lat", o.lower ? 66.98506143 : 67.0228327583087);
     put_plane(data, "data", o.type ? o.type : NC_DOUBLE, o.value);
+    if (o.quality)
+        small_quality(nc, dataset, data, &o);
     NC(nc_close(nc));
 }
 

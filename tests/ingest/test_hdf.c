@@ -133,6 +133,94 @@ static void odim_sums_and_corners(void **state)
     sq_field_finish(&f);
 }
 
+static void odim_reflectivity_may_be_uncorrected(void **state)
+{
+    (void)state;
+    const double dbz[12] = {ND, UD, 23};
+    small_odim_write(path, (struct small_odim){.quantity = "TH", .value = dbz});
+    struct sq_field f = read_it();
+    assert_string_equal(f.product, "TH");
+    REQUIRE(isnan(f.value[0]) && f.value[1] == 0);
+    REQUIRE_NEAR(f.value[2], pow(pow(10, 2.3) / 200, 1 / 1.6), 1e-6); /* float */
+    sq_field_finish(&f);
+}
+
+/* Quality stands at three places; nodata there is "nobody knows". */
+static void odim_quality_is_found_and_scaled(void **state)
+{
+    (void)state;
+    const double raw[12] = {0, 10, 50, 100, 255, 101, 0, 1, 2, 3, 4, 5};
+    for (int k = 0; k < 3; k++) {
+        small_odim_write(path, (struct small_odim){.value = rates, .quality = raw, .quality_at = k});
+        struct sq_field f = read_it();
+        check_rates(&f); /* as without */
+        REQUIRE(f.quality && f.quality[0] == 0 && isnan(f.quality[4]) && isnan(f.quality[5])); /* 1.01 is none */
+        REQUIRE_NEAR(f.quality[1], 0.1, 1e-7);
+        REQUIRE_NEAR(f.quality[3], 1, 1e-7);
+        sq_field_finish(&f);
+    }
+    small_odim_write(path, (struct small_odim){.value = rates, .quality = raw, .task = ""});
+    struct sq_field f = read_it();
+    REQUIRE(f.quality);
+    sq_field_finish(&f);
+    small_odim_write(path, (struct small_odim){.value = rates, .quality = raw, .task = "se.smhi.composite.distance.radar"});
+    f = read_it();
+    REQUIRE(!f.quality); /* kilometres, no index */
+    sq_field_finish(&f);
+    small_odim_write(path, (struct small_odim){.value = rates});
+    f = read_it();
+    REQUIRE(!f.quality);
+    sq_field_finish(&f);
+}
+
+/* Where quality is given to echo alone, 0 would take away rain and leave the dry cells beside it. */
+static void odim_quality_of_echo_alone_has_no_zeros(void **state)
+{
+    (void)state;
+    double raw[12];
+    for (int i = 0; i < 12; i++)
+        raw[i] = rates[i] == UD || rates[i] == ND ? 255 : i % 2 ? 0 : 40;
+    small_odim_write(path, (struct small_odim){.value = rates, .quality = raw});
+    struct sq_field f = read_it();
+    REQUIRE(isnan(f.quality[1]) && isnan(f.quality[3]) && isnan(f.quality[11]));
+    REQUIRE_NEAR(f.quality[2], 0.4, 1e-7);
+    sq_field_finish(&f);
+    raw[1] = 0; /* one dry cell has a quality: they all may be believed */
+    small_odim_write(path, (struct small_odim){.value = rates, .quality = raw});
+    f = read_it();
+    REQUIRE(f.quality[1] == 0 && f.quality[3] == 0);
+    sq_field_finish(&f);
+}
+
+/* In a cube a cell of quality 0 was not observed, on the grid of the file and on any other. */
+static void quality_weighs_in_a_cube(void **state)
+{
+    (void)state;
+    const double rate[12] = {2, 4, UD, UD, 8, 8, 6, 1}, raw[12] = {0, 50, 100, 100, 100, 100, 100, 20, 255, 255, 255, 255};
+    struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
+    struct sq_cube_params cp = {.at = INT64_MAX, .from = INT64_MIN};
+    struct sq_inputs *in = NULL;
+    struct sq_cube c = {0};
+    struct sq_err err = {0};
+    char *paths[] = {path};
+    small_odim_write(path, (struct small_odim){.value = rate, .quality = raw});
+    REQUIRE_OK(sq_inputs_open(paths, 1, &p, &in, &err));
+    REQUIRE_OK(sq_cube_build(in, &cp, &c, &err));
+    REQUIRE(isnan(c.frame[0].rate_mmh[0]) && c.frame[0].state[0] == SQ_STATE_REJECTED && c.frame[0].rate_mmh[1] == 4);
+    sq_cube_finish(&c);
+    struct sq_grid pairs = sq_inputs_info(in, 0)->grid; /* each cell of it is two of the file's */
+    pairs.nx = 2;
+    pairs.dx = 4000;
+    pairs.x0 += 1000;
+    cp.grid = &pairs;
+    REQUIRE_OK(sq_cube_build(in, &cp, &c, &err));
+    REQUIRE_NEAR(c.frame[0].rate_mmh[0], 4, 1e-5);                    /* the other one is worthless; floats */
+    REQUIRE_NEAR(c.frame[0].rate_mmh[2], 8, 1e-5);
+    REQUIRE_NEAR(c.frame[0].rate_mmh[3], (6 + 0.2) / 1.2, 1e-5);
+    sq_cube_finish(&c);
+    sq_inputs_close(&in);
+}
+
 static void odim_that_is_no_rain_map_is_refused(void **state)
 {
     (void)state;
@@ -199,6 +287,10 @@ int main(void)
         cmocka_unit_test(odim_numbers_are_unpacked_after_the_codes),
         cmocka_unit_test(odim_without_codes_uses_nan),
         cmocka_unit_test(odim_sums_and_corners),
+        cmocka_unit_test(odim_reflectivity_may_be_uncorrected),
+        cmocka_unit_test(odim_quality_is_found_and_scaled),
+        cmocka_unit_test(odim_quality_of_echo_alone_has_no_zeros),
+        cmocka_unit_test(quality_weighs_in_a_cube),
         cmocka_unit_test(odim_that_is_no_rain_map_is_refused),
         cmocka_unit_test(knmi_formulas_and_times_are_parsed),
         cmocka_unit_test(knmi_that_is_no_rain_sum_is_refused),

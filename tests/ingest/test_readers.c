@@ -253,6 +253,23 @@ static void check_odim_cells(const char *name, const struct sq_field *f, bool db
     assert_int_equal(bad, 0);
 }
 
+/* formats.md 3.5: NIMBUS rates all that it sees, the others echo alone; there 0 says nothing. */
+static void check_odim_quality(const char *name, const struct sq_field *f, const char *dataset, bool all)
+{
+    size_t n = sq_grid_cells(&f->grid), bad = 0, rated = 0, zeros = 0;
+    double *raw = h5dump(name, dataset, n * sizeof *raw);
+    for (size_t i = 0; i < n; i++) {
+        bool none = !(raw[i] >= 0 && raw[i] <= 1) || (raw[i] == 0 && !all);
+        bad += none ? !isnan(f->quality[i]) : f->quality[i] != (float)raw[i];
+        rated += f->state[i] == SQ_STATE_VALID && !none;
+        zeros += f->state[i] == SQ_STATE_VALID && raw[i] == 0;
+    }
+    free(raw);
+    assert_int_equal(bad, 0);
+    REQUIRE(rated && zeros);
+    REQUIRE(!all || rated == count(f, SQ_STATE_VALID));
+}
+
 static void odim_layouts_are_those_of_h5dump(void **state)
 {
     (void)state;
@@ -271,6 +288,8 @@ static void odim_layouts_are_those_of_h5dump(void **state)
         check_states(&f);
         if (have("h5dump"))
             check_odim_cells(name, &f, !strcmp(odim[k].product, "DBZH"));
+        if (have("h5dump"))
+            check_odim_quality(name, &f, k < 4 ? "/dataset2/data1/data" : "/dataset1/data1/quality1/data", k == 4 || k == 5);
         sq_field_finish(&f);
     }
 }

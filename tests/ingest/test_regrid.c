@@ -269,6 +269,73 @@ static void half_of_the_weight_must_be_observed(void **state)
     sq_regrid_destroy(&r);
 }
 
+/* Quality weighs among the cells that have one; what nobody knows counts by its area; 0 was not observed. */
+static void quality_weighs_means(void **state)
+{
+    (void)state;
+    const float n = NAN;
+    struct sq_grid from = grid(LAEA50, 0, 0, 1000, 4, 1), to = grid(LAEA50, 0, 0, 4000, 1, 1);
+    to.dy = 1000;
+    to.y0 = from.y0;
+    static const struct {
+        float value[4], quality[4], want;
+    } t[] = {
+        {{2, 4, 6, 8}, {0.5f, 0.5f, 0.5f, 0.5f}, 5}, /* even weights are none */
+        {{2, 4, 6, 8}, {1, 0.5f, 0.5f, 0}, 3.5f},    /* (2 + 2 + 3) / 2 */
+        {{2, 4, 6, 8}, {NAN, NAN, NAN, NAN}, 5},
+        {{2, 4, 6, 8}, {0.2f, 0.6f, NAN, NAN}, (2 * 3.5f + 14) / 4}, /* 3.5 = (0.2 x 2 + 0.6 x 4) / 0.8 for two cells */
+        {{2, 4, NAN, 8}, {1, 0.5f, 1, 0}, 8 / 3.0f},                 /* half of it was observed */
+        {{2, 4, 6, 8}, {0, 0, 0, 1}, NAN},                           /* a quarter of it */
+        {{2, 4, 6, 8}, {0, 0, 1e-6f, 1e-6f}, 7},                     /* small weights are no small cover */
+    };
+    struct sq_regrid *r = plan(&from, &to, SQ_REGRID_AREA);
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        float out, plain;
+        sq_regrid_weighted(r, t[i].value, t[i].quality, &out);
+        if (!(isnan(t[i].want) ? isnan(out) : fabsf(out - t[i].want) < 1e-5f)) /* floats of this size */
+            fail_msg("case %zu: %g, not %g", i, (double)out, (double)t[i].want);
+        sq_regrid_weighted(r, t[i].value, NULL, &out);
+        sq_regrid_apply(r, t[i].value, &plain);
+        REQUIRE(out == plain);
+    }
+    sq_regrid_destroy(&r);
+    float pair[2];
+    to = grid(LAEA50, 500, 0, 1000, 2, 1); /* centres on the first edges inside */
+    r = plan(&from, &to, SQ_REGRID_BILINEAR);
+    sq_regrid_weighted(r, (const float[4]){1, 3, 6, 6}, (const float[4]){0.25f, 0.75f, 0, n}, pair);
+    REQUIRE_NEAR(pair[0], 2.5, 1e-5);
+    REQUIRE_NEAR(pair[1], 3, 1e-5);
+    sq_regrid_destroy(&r);
+    r = plan(&from, &from, SQ_REGRID_NEAREST);
+    float four[4];
+    sq_regrid_weighted(r, (const float[4]){1, 3, 6, 6}, (const float[4]){0.25f, 0, NAN, 1}, four);
+    REQUIRE(four[0] == 1 && isnan(four[1]) && four[2] == 6 && four[3] == 6);
+    sq_regrid_destroy(&r);
+}
+
+/* Whatever the weights: a mean lies between the values, and a constant field stays one. */
+static void weighted_means_stay_within_their_values(void **state)
+{
+    (void)state;
+    struct sq_grid from = grid(LAEA50, -30000, 30000, 1000, 60, 60), to = grid(LAEA50, -30000, 30000, 2700, 22, 22);
+    float *src = cells(&from, 3), *quality = cells(&from, 1), *dst = cells(&to, -7);
+    for (int i = 0; i < 3600; i++)
+        quality[i] = i % 7 == 0 ? NAN : i % 11 == 0 ? 0 : (float)(1 + i % 10) / 10; /* 0 in a few */
+    for (int k = 0; k < 2; k++) {
+        struct sq_regrid *r = plan(&from, &to, SQ_REGRID_AREA);
+        sq_regrid_weighted(r, src, quality, dst);
+        for (int i = 0; i < 22 * 22; i++)
+            if (!(k ? dst[i] > 0.9999f && dst[i] < 5.0001f : fabsf(dst[i] - 3) < 1e-5f)) /* rounding of 9 floats */
+                fail_msg("cell %d: %.7g", i, (double)dst[i]);
+        sq_regrid_destroy(&r);
+        for (int i = 0; i < 3600; i++)
+            src[i] = (float)(1 + i % 5);
+    }
+    free(src);
+    free(quality);
+    free(dst);
+}
+
 static double total(const float *p, size_t n)
 {
     double sum = 0;
@@ -411,6 +478,8 @@ int main(void)
         cmocka_unit_test(constants_stay_and_lines_stay_straight),
         cmocka_unit_test(nothing_dry_and_rain_stay_distinct),
         cmocka_unit_test(half_of_the_weight_must_be_observed),
+        cmocka_unit_test(quality_weighs_means),
+        cmocka_unit_test(weighted_means_stay_within_their_values),
         cmocka_unit_test(area_means_conserve_rain),
         cmocka_unit_test(the_method_follows_the_resolutions),
         cmocka_unit_test(longitudes_wrap),
