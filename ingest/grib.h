@@ -68,7 +68,7 @@ struct sq_grib_meta {
 /* false where it is of a kind that is not read: members of ensembles, model levels, other statistics. */
 bool sq_grib_meta(const struct sq_grib *g, struct sq_grib_meta *ret);
 
-/* The shortName of ecCodes; "unknown" where it has none. */
+/* The shortName of ecCodes; "unknown" where it has none, or sq_grib_meta would be false. */
 void sq_grib_name(const struct sq_grib *g, char ret[32]);
 
 /* ---- grid and values (grib_grid.c, grib_values.c) ------------------------------------------------------------- */

@@ -231,13 +231,13 @@ static void write_crs(const struct plan *p, char *out, size_t size)
         snprintf(out, size, "+proj=longlat %s +no_defs", earth_text);
     else if (p->kind == ROTATED)
         snprintf(out, size, "+proj=ob_tran +o_proj=longlat +o_lat_p=%.10g +o_lon_p=%.10g +lon_0=%.10g %s +no_defs",
-                 -p->pole_lat, -p->turn, p->pole_lon, earth_text);
+                 -p->pole_lat, -p->turn, remainder(p->pole_lon, 360), earth_text);
     else if (p->kind == LAMBERT)
         snprintf(out, size, "+proj=lcc +lat_0=%.10g +lon_0=%.10g +lat_1=%.10g +lat_2=%.10g %s +units=m +no_defs", p->lad,
-                 p->lov, p->latin1, p->latin2, earth_text);
+                 remainder(p->lov, 360), p->latin1, p->latin2, earth_text);
     else
         snprintf(out, size, "+proj=stere +lat_0=%d +lat_ts=%.10g +lon_0=%.10g %s +units=m +no_defs",
-                 p->south ? -90 : 90, p->lad, p->lov, earth_text);
+                 p->south ? -90 : 90, p->lad, remainder(p->lov, 360), earth_text);
 }
 
 /* The first point on the map. */

@@ -318,7 +318,7 @@ enum sq_status sq_grib_values(struct sq_packed *f, const char *path, const struc
     for (size_t i = 0; !st && i < n; i++)
         if (!m.bytes || v[i] == SQ_GRIB_MISSING)
             v[i] = NAN;
-        else if (!(fabs(v[i]) < 1e30))
+        else if (!(fabs(v[i]) < 1e15)) /* so that a float holds whatever is made of it */
             st = broken(path, e);
     free(m.bytes);
     free(map);
@@ -334,6 +334,10 @@ void sq_grib_name(const struct sq_grib *g, char ret[32])
 {
     uint8_t bytes[NEW_FRAME + 64];
     struct message m = {bytes, 0};
+    struct sq_grib_meta known; /* templates of known length */
+    strcpy(ret, "unknown");
+    if (!sq_grib_meta(g, &known))
+        return;
     if (g->edition == 1) {
         old_frame(&m, g, true, 1, 1, false);
         section(&m, 12, -1)[3] = 8;

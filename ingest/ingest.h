@@ -26,12 +26,6 @@ struct sq_frame_info {
     char units[16];      /* "" stands for "mm h-1" */
 };
 
-struct sq_model_fields; /* which messages of a model are which channel */
-
-/* The table in a file like configs/model_fields.yaml. Caller destroys. */
-enum sq_status sq_model_fields_create(const char *path, struct sq_model_fields **ret, struct sq_err *e) SQ_CHECK;
-void sq_model_fields_destroy(struct sq_model_fields **t);
-
 /* Which faults are sought; 0 leaves a check out. Lengths are in cells of the radar's own grid. */
 struct sq_quality_params {
     double spike_ratio; /* a lone cell this many times above each neighbour is a spike */
@@ -49,7 +43,7 @@ struct sq_read_params {
     double dbz_cap;      /* dBZ, default 55, applied before Z-R */
     double range_km;     /* cells farther from the grid's middle are not observed; 0 = off */
     double cloud_top_m;  /* geostationary images are moved for the parallax of clouds this high; 0 = as seen */
-    const struct sq_model_fields *model_fields; /* outlives the inputs; NULL: those of configs/model_fields.yaml */
+    const char *model_fields; /* path of a table like configs/model_fields.yaml, outlives the inputs; NULL or "": that */
     struct sq_quality_params quality;
 };
 #define SQ_READ_PARAMS_DEFAULT {.zr_a = 200, .zr_b = 1.6, .rate_cap_mmh = 300, .dbz_cap = 55, .quality = SQ_QUALITY_DEFAULT}

@@ -3,6 +3,7 @@
 #include "core/config.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,26 +93,23 @@ enum sq_status sq_model_fields_parse(struct sq_model_fields *ret, const char *wh
     return st;
 }
 
-enum sq_status sq_model_fields_create(const char *path, struct sq_model_fields **ret, struct sq_err *e)
+enum sq_status sq_model_fields_load(const char *path, struct sq_model_fields **ret, struct sq_err *e)
 {
     char *text = NULL;
     size_t size = 0;
     struct sq_model_fields *t = NULL;
-    enum sq_status st = sq_config_load(path, &text, &size, e);
-    if (!st)
-        st = sq_alloc((void **)&t, 1, sizeof *t, "the table of model fields", e);
-    if (!st)
+    const bool own = path && *path;
+    enum sq_status st = sq_alloc((void **)&t, 1, sizeof *t, "the table of model fields", e);
+    if (!st && own)
+        st = sq_config_load(path, &text, &size, e);
+    if (!st && own)
         st = sq_model_fields_parse(t, path, text, size, e);
+    else if (!st)
+        sq_model_fields_default(t);
     free(text);
     if (st)
         free(t);
     else
         *ret = t;
     return st;
-}
-
-void sq_model_fields_destroy(struct sq_model_fields **t)
-{
-    free(*t);
-    *t = NULL;
 }

@@ -3,7 +3,7 @@
 #ifndef SQ_INGEST_MODEL_FIELDS_H
 #define SQ_INGEST_MODEL_FIELDS_H
 
-#include "ingest.h"
+#include "core/err.h"
 
 enum { SQ_MODEL_FIELDS_MAX = 128 };
 
@@ -34,5 +34,8 @@ void sq_model_fields_default(struct sq_model_fields *ret);
 /* The bytes of such a file; `where` begins the messages. *ret is undefined on failure. */
 enum sq_status sq_model_fields_parse(struct sq_model_fields *ret, const char *where, const void *text, size_t size,
                                      struct sq_err *e) SQ_CHECK;
+
+/* The table of a file; NULL or "": the default. Caller frees *ret. */
+enum sq_status sq_model_fields_load(const char *path, struct sq_model_fields **ret, struct sq_err *e) SQ_CHECK;
 
 #endif

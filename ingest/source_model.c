@@ -111,6 +111,17 @@ static const struct sq_model_field *find_row(const struct sq_model_fields *t, co
 
 /* ---- frames ------------------------------------------------------------------------------------------- */
 
+/* The parameter, and what is done to its values. */
+static void write_product(const struct sq_model_field *r, const struct sq_grib *g, const struct sq_grib_meta *m,
+                          char *out, size_t size)
+{
+    const int *p = m->parameter;
+    int n = g->edition == 1 ? snprintf(out, size, "GRIB1 %d.%d", p[1], p[2])
+                            : snprintf(out, size, "GRIB2 %d.%d.%d", p[0], p[1], p[2]);
+    if (r->factor != 1 || r->offset != 0)
+        snprintf(out + n, size - (size_t)n, " (%+g) * %g", r->offset, r->factor);
+}
+
 static enum sq_status add_frame(const struct sq_model_field *r, const struct sq_grib *g, const struct sq_grib_meta *m,
                                 int index, const char *path, struct sq_frames *list, struct sq_err *e)
 {
@@ -121,11 +132,7 @@ static enum sq_status add_frame(const struct sq_model_field *r, const struct sq_
     if (st)
         return st;
     info.grid = grid.grid;
-    if (g->edition == 1)
-        snprintf(info.product, sizeof info.product, "GRIB1 %d.%d", m->parameter[1], m->parameter[2]);
-    else
-        snprintf(info.product, sizeof info.product, "GRIB2 %d.%d.%d", m->parameter[0], m->parameter[1],
-                 m->parameter[2]);
+    write_product(r, g, m, info.product, sizeof info.product);
     memcpy(info.channel, r->channel, sizeof info.channel);
     memcpy(info.units, r->units, sizeof info.units);
     st = sq_frames_add(list, &info, e);
@@ -159,21 +166,11 @@ static enum sq_status scan_open(struct sq_packed *in, const char *path, const st
     return st;
 }
 
-static enum sq_status table_of(const struct sq_read_params *p, struct sq_model_fields **ret, struct sq_err *e)
-{
-    enum sq_status st = sq_alloc((void **)ret, 1, sizeof **ret, "the table of model fields", e);
-    if (!st && p->model_fields)
-        **ret = *p->model_fields;
-    else if (!st)
-        sq_model_fields_default(*ret);
-    return st;
-}
-
 static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, struct sq_err *e)
 {
     struct sq_model_fields *t = NULL;
     struct sq_packed *in = NULL;
-    enum sq_status st = table_of(sq_frames_params(list), &t, e);
+    enum sq_status st = sq_model_fields_load(sq_frames_params(list)->model_fields, &t, e);
     if (!st)
         st = sq_packed_open(f->path, &in, e);
     if (!st)
@@ -233,7 +230,7 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
 {
     struct sq_model_fields *t = NULL;
     struct sq_packed *in = NULL;
-    enum sq_status st = table_of(p, &t, e);
+    enum sq_status st = sq_model_fields_load(p->model_fields, &t, e);
     if (!st)
         st = sq_packed_open(f->path, &in, e);
     if (!st)

@@ -162,6 +162,7 @@ struct sq_read_params sq_options_read(const struct sq_settings *s)
                                    .dbz_cap = s->dbz_cap,
                                    .range_km = s->range_km,
                                    .cloud_top_m = s->cloud_top_m,
+                                   .model_fields = s->model_fields,
                                    .quality = on ? quality : (struct sq_quality_params){0}};
 }
 

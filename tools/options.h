@@ -39,7 +39,7 @@ enum sq_status sq_options_parse(const struct sq_command *cmd, const struct sq_op
 /* Prints the error, if `status` is one, and returns the exit code. */
 int sq_options_end(enum sq_status status, const struct sq_err *e);
 
-/* How the settings say that inputs are read. */
+/* How the settings, which must outlive it, say that inputs are read. */
 struct sq_read_params sq_options_read(const struct sq_settings *s);
 
 /* The grid of the settings: *ret_grid is `room`, filled, or NULL for native. */

@@ -29,6 +29,7 @@ static const struct sq_config_key keys[] = {
     {"dbz_cap", SQ_CONFIG_REAL, AT(dbz_cap), 0, 0, 20, 100, NULL},
     {"range_km", SQ_CONFIG_REAL, AT(range_km), 0, 0, 0, 5000, NULL},
     {"cloud_top_m", SQ_CONFIG_REAL, AT(cloud_top_m), 0, 0, 0, 20000, NULL},
+    {"model_fields", SQ_CONFIG_TEXT, AT(model_fields), 0, ROOM(model_fields), 0, 0, NULL},
     {"quality", SQ_CONFIG_TEXT, AT(quality), 0, ROOM(quality), 0, 0, "all cells off"},
     {"spike_ratio", SQ_CONFIG_REAL, AT(spike_ratio), 0, 0, 0, 1000, NULL},
     {"speckle_cells", SQ_CONFIG_WHOLE, AT(speckle_cells), 0, 0, 0, 16, NULL},

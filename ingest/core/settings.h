@@ -26,6 +26,7 @@ struct sq_settings {
     double dbz_cap;      /* default 55 */
     double range_km;     /* observed disc round the grid's middle for sources without a mask; 0 = off */
     double cloud_top_m;  /* satellite images are moved for the parallax of clouds this high; 0 = as seen */
+    char model_fields[4096]; /* table of a weather model's fields; "" = configs/model_fields.yaml */
     /* quality control */
     char quality[8];     /* "all", "cells" (no whole frames), "off" */
     double spike_ratio;  /* these as in struct sq_quality_params of ingest.h */

@@ -1,9 +1,10 @@
-/* Writes the first inputs of the readers' fuzz targets, all of our own making, into CORPUS/grib, odim, knmi, cf,
+/* Writes the first inputs of the readers' fuzz targets, all of our own making, into CORPUS/grib, model, odim, knmi, cf,
  * radolan, unpack, abi, glm, nwcsaf and weights: seeds CORPUS. Run once, when a layout is added; the files are kept with
  * the project. */
 #include "ingest/small_abi.h"
 #include "ingest/small_grib.h"
 #include "ingest/small_hdf.h"
+#include "ingest/small_model.h"
 #include "ingest/small_radolan.h"
 #include "ingest/small_tar.h"
 
@@ -63,6 +64,47 @@ static void put_archive(const char *file, const char *mode)
     REQUIRE(f && gzwrite(f, bytes, (unsigned)n + 1024) == (int)n + 1024 && gzclose(f) == Z_OK);
 }
 
+/* A message, and what ecCodes' tools make of it. */
+static void put_models(void)
+{
+    static const char *const packing[] = {"complex", "complex_spatial_differencing", "jpeg", "png", "ccsds"};
+    bool seen[20] = {[3] = true, [7] = true, [8] = true, [15] = true};
+    double value[20], more[256];
+    char from[4096], command[9000];
+    for (int i = 0; i < 20; i++)
+        value[i] = i * i * 0.1;
+    for (int i = 0; i < 256; i++)
+        more[i] = i % 17;
+    const struct small_model simple = {.lead_min = 60, .value = value}, later = {.lead_min = 120, .value = value};
+    put_model(name("model", "simple"), simple, "wb");
+    put_model(name("model", "sums"), simple, "wb");
+    put_model(name("model", "sums"), later, "ab");
+    put_model(name("model", "bitmap"), (struct small_model){.lead_min = 60, .seen = seen}, "wb");
+    for (int k = 0; k < 6; k++) /* both components on three maps */
+        put_model(name("model", k < 2 ? "winds-rotated" : k < 4 ? "winds-lambert" : "winds-polar"),
+                  (struct small_model){.nx = 5, .ny = 4, .grid = k < 2 ? 1 : k < 4 ? 30 : 20, .lat = k < 2 ? -1 : 40, .lon = 359,
+                                       .dx = k < 2 ? 0.5 : 1e4, .dy = k < 2 ? 0.5 : 1e4, .pole_lat = -40, .pole_lon = 10,
+                                       .lov = 10, .lad = 60, .latin1 = 30, .latin2 = 60, .scan = 64, .along_grid = true,
+                                       .parameter = {0, 2, 2 + k % 2}, .level_type = 100, .level = 50000, .from_min = -1},
+                  k % 2 ? "ab" : "wb");
+    snprintf(from, sizeof from, "%s", name("model", "bitmap"));
+    snprintf(command, sizeof command, "grib_set -s edition=1 '%s' '%s'", from, name("model", "edition1-bitmap"));
+    REQUIRE(!system(command));
+    snprintf(from, sizeof from, "%s", name("model", "sums"));
+    snprintf(command, sizeof command, "grib_set -s edition=1 '%s' '%s'", from, name("model", "edition1"));
+    REQUIRE(!system(command));
+    for (int i = 0; i < 5; i++) {
+        if (i == 3) { /* the encoder of PNG fails on smaller ones */
+            put_model(name("model", "simple-more"), (struct small_model){.nx = 16, .ny = 16, .lead_min = 60, .dx = 0.5,
+                      .dy = 0.5, .lat = 50, .lon = 350, .value = more}, "wb");
+            snprintf(from, sizeof from, "%s", name("model", "simple-more"));
+        }
+        snprintf(command, sizeof command, "grib_set -r -s packingType=grid_%s '%s' '%s'", packing[i], from,
+                 name("model", packing[i]));
+        REQUIRE(!system(command));
+    }
+}
+
 int main(int argc, char **argv)
 {
     const double raw[12] = {-9999000, -8888000, 0, 1, 2.5}, packed[12] = {65535, 0, 1, 100}, scale = 0.01;
@@ -71,6 +113,7 @@ int main(int argc, char **argv)
         return 2;
     corpus = argv[1];
     put_weights("tiny");
+    put_models();
     put_grib("simple", (struct small_grib){0}, false);
     put_grib("png", (struct small_grib){.png = true}, false);
     put_grib("gzip", (struct small_grib){.png = true}, true);

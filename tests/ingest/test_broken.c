@@ -179,6 +179,15 @@ static void broken_satellite(void **state)
     break_some("formats/nwcsaf/*", SQ_KIND_SATELLITE, 1, 40);
 }
 
+static void broken_models(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    break_some("formats/nwp/arpege_PRECIP*", SQ_KIND_MODEL, 1, 60);
+    break_some("formats/nwp/subset*", SQ_KIND_MODEL, 1, 20);
+    break_some("formats/nwp/arome*", SQ_KIND_MODEL, 1, 10);
+}
+
 int main(void)
 {
     sq_log_level(SQ_LOG_ERROR);
@@ -188,6 +197,7 @@ int main(void)
         cmocka_unit_test(broken_knmi),
         cmocka_unit_test(broken_radolan),
         cmocka_unit_test(broken_cf),
+        cmocka_unit_test(broken_models),
         cmocka_unit_test(broken_satellite),
     };
     return cmocka_run_group_tests(tests, NULL, test_end);

@@ -3,6 +3,7 @@
 
 #include "core/instant.h"
 #include "core/log.h"
+#include "core/settings.h"
 
 static char *sample(const char *name)
 {
@@ -30,6 +31,9 @@ static void hrrr_rain_of_the_last_hour(void **state)
     REQUIRE_NEAR(sq_field_most(&f), 42.122, 1e-3); /* as grib_ls prints it */
     REQUIRE_NEAR(f.grid.x0, -2697520.14, 1);       /* the check point of the HRRR, 0.0003 cells */
     REQUIRE_NEAR(f.grid.y0 - 1058 * 3000, -1587306.15, 1);
+    struct sq_grid named;
+    REQUIRE_OK(sq_settings_grid("hrrr-3km", &named, &err));
+    REQUIRE(sq_grid_equal(&f.grid, &named));
     struct points p = outside(path, 2);
     compare(&f, &p, NULL, 1, 1e-5 * 42); /* float */
     finish_points(&p);

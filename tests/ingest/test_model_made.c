@@ -3,6 +3,8 @@
 #include "outside_grib.h"
 #include "small_model.h"
 
+#include "model_fields.h"
+
 #include "core/instant.h"
 #include "core/log.h"
 
@@ -410,7 +412,7 @@ static void the_file_says_what_the_default_says(void **state)
     struct sq_model_fields *file = NULL;
     struct sq_err err = {0};
     sq_model_fields_default(&t);
-    REQUIRE_OK(sq_model_fields_create(SQ_SOURCE_DIR "/configs/model_fields.yaml", &file, &err));
+    REQUIRE_OK(sq_model_fields_load(SQ_SOURCE_DIR "/configs/model_fields.yaml", &file, &err));
     assert_int_equal(file->n, t.n);
     for (int i = 0; i < t.n; i++) {
         const struct sq_model_field *a = &t.row[i], *b = &file->row[i];
@@ -432,7 +434,7 @@ static void the_file_says_what_the_default_says(void **state)
         SAME(lead_from_h);
         SAME(lead_to_h);
     }
-    sq_model_fields_destroy(&file);
+    free(file);
 }
 
 static void rows_are_checked(void **state)
