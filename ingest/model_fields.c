@@ -34,21 +34,22 @@ static const struct sq_config_key keys[] = {
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
-#define ROW .factor = 1, .lead_from_h = -24, .lead_to_h = 10000
+#define LEADS .lead_from_h = -24, .lead_to_h = 10000
+#define ROW LEADS, .factor = 1
 #define NO_LEVEL .level = NAN, .level_to = NAN
-#define WIND(hpa)                                                                                                    \
-    {ROW, .channel = "wind_u_" #hpa, .units = "m s-1", .grib2 = "0.2.2", .grib1 = "33", .level_type = "pressure",    \
-     .level = hpa, .level_to = NAN, .over = "instant", .turn_with = "wind_v_" #hpa, .axis = "x"},                    \
-    {ROW, .channel = "wind_v_" #hpa, .units = "m s-1", .grib2 = "0.2.3", .grib1 = "34", .level_type = "pressure",    \
-     .level = hpa, .level_to = NAN, .over = "instant", .turn_with = "wind_u_" #hpa, .axis = "y"}
+#define WIND(at, type)                                                                                               \
+    {ROW, .channel = "wind_u_" #at, .units = "m s-1", .grib2 = "0.2.2", .grib1 = "33", .level_type = type,           \
+     .level = at, .level_to = NAN, .over = "instant", .turn_with = "wind_v_" #at, .axis = "x"},                      \
+    {ROW, .channel = "wind_v_" #at, .units = "m s-1", .grib2 = "0.2.3", .grib1 = "34", .level_type = type,           \
+     .level = at, .level_to = NAN, .over = "instant", .turn_with = "wind_u_" #at, .axis = "y"}
 
 void sq_model_fields_default(struct sq_model_fields *ret)
 {
     static const struct sq_model_field rows[] = {
         {ROW, NO_LEVEL, .channel = "rain_rate", .units = "mm h-1", .grib2 = "0.1.8 0.1.52", .grib1 = "61",
          .level_type = "surface", .over = "sum"},
-        WIND(500),
-        WIND(850),
+        WIND(500, "pressure"),
+        WIND(850, "pressure"),
         {ROW, .channel = "vertical_velocity_500", .units = "Pa s-1", .grib2 = "0.2.8", .grib1 = "39",
          .level_type = "pressure", .level = 500, .level_to = NAN, .over = "instant"},
         {ROW, .channel = "storm_u", .units = "m s-1", .grib2 = "0.2.27 0.2.194@7", .level_type = "height_layer",
@@ -65,6 +66,11 @@ void sq_model_fields_default(struct sq_model_fields *ret)
          .level = 2, .level_to = NAN, .over = "instant"},
         {ROW, .channel = "temperature_2m", .units = "K", .grib2 = "0.0.0", .grib1 = "11", .level_type = "height",
          .level = 2, .level_to = NAN, .over = "instant"},
+        {LEADS, NO_LEVEL, .factor = 3600, .channel = "rain_rate_instant", .units = "mm h-1", .grib2 = "0.1.7", .grib1 = "59",
+         .level_type = "surface", .over = "instant"},
+        WIND(10, "height"),
+        {ROW, NO_LEVEL, .channel = "precipitable_water", .units = "kg m-2", .grib2 = "0.1.3", .grib1 = "54",
+         .level_type = "atmosphere", .over = "instant"},
     };
     ret->n = sizeof rows / sizeof *rows;
     memcpy(ret->row, rows, sizeof rows);
