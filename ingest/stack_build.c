@@ -432,6 +432,7 @@ static enum sq_status prepare(struct build *b, int64_t at, struct sq_err *e)
     enum sq_status status = take_inputs(b, at, e);
     if (!status)
         status = sq_stack_init(b->stack, &b->s->def, &b->s->target, at, e);
+    b->stack->cloud_top_m = b->s->read.cloud_top_m;
     if (!status)
         status = sq_alloc((void **)&b->pick, b->stack->n_planes, sizeof *b->pick, "picks", e);
     if (!status)

@@ -7,6 +7,7 @@
 #define SQ_STACK_MARK "squall_stack" /* global attribute: the version */
 #define SQ_STACK_VERSION 1
 #define SQ_STACK_NAME "squall_network"
+#define SQ_STACK_CLOUD "satellite_cloud_top_m" /* see struct sq_stack */
 #define SQ_STACK_TARGET "squall_target_grid" /* nx, ny, x0, y0, dx, dy */
 
 /* Whole numbers of a source that are attributes of its group. */

@@ -219,6 +219,7 @@ static enum sq_status read_root(struct reader *r, int group[SQ_STACK_SOURCES], s
     enum sq_status status = read_def(r, group, def, e);
     if (!status && sq_stack_init(r->s, def, &target, issue, &why))
         status = sq_fail(e, SQ_FAILED, "%s: %.300s", r->path, why.text);
+    (void)sq_netcdf_number(r->nc, NC_GLOBAL, SQ_STACK_CLOUD, &r->s->cloud_top_m); /* absent: stays 0 */
     return status;
 }
 

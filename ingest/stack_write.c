@@ -72,6 +72,8 @@ static int define_root(struct writer *w, const struct sq_cf_crs *cf)
     if (!rc)
         rc = put_int(w->nc, SQ_STACK_MARK, SQ_STACK_VERSION);
     if (!rc)
+        rc = nc_put_att_double(w->nc, NC_GLOBAL, SQ_STACK_CLOUD, NC_DOUBLE, 1, &w->s->cloud_top_m);
+    if (!rc)
         rc = define_time(w->nc, "forecast_reference_time", 0, NULL, "forecast_reference_time", &var);
     if (!rc)
         rc = nc_put_var_double(w->nc, var, &at);

@@ -58,11 +58,12 @@ static enum sq_status print_frame(struct sq_inputs *in, int i, bool alone, struc
     enum sq_status s = sq_inputs_read(in, i, &f, e);
     if (s)
         return s;
+    const char *unit = strcmp(f.units, "1") ? f.units : "";
     printf("  %s: %.1f %% of the cells observed", alone ? "newest frame" : f.channel, 100 * sq_field_coverage(&f));
     if (sq_field_coverage(&f) > 0 && !strcmp(f.units, "mm h-1"))
         printf(", up to %.2f mm/h", (double)sq_field_most(&f));
     else if (sq_field_coverage(&f) > 0)
-        printf(", up to %.4g %s", (double)sq_field_most(&f), strcmp(f.units, "1") ? f.units : "(no unit)");
+        printf(", up to %.4g%s%s", (double)sq_field_most(&f), *unit ? " " : "", unit);
     if (sq_inputs_info(in, i)->kind == SQ_KIND_SATELLITE)
         printf(", %s for parallax", f.parallax_corrected ? "corrected" : "not corrected");
     printf("\n");
@@ -268,6 +269,10 @@ static enum sq_status describe_stack(const char *path, struct sq_err *e)
     for (int i = 0; i < s.def.n_sources; i++) {
         sq_stack_say(&s, i, line, sizeof line);
         printf("  %s, grid %d\n", line, s.grid_of[i]);
+        if (s.def.source[i].kind == SQ_STACK_SATELLITE && s.cloud_top_m > 0)
+            printf("    corrected for the parallax of clouds at %g m\n", s.cloud_top_m);
+        else if (s.def.source[i].kind == SQ_STACK_SATELLITE)
+            printf("    not corrected for parallax\n");
         for (int c = 0; c < s.def.source[i].n_channels; c++)
             print_channel(&s, i, c);
     }

@@ -92,6 +92,7 @@ struct sq_stack_plane {
 
 struct sq_stack {
     int64_t at; /* issue time */
+    double cloud_top_m; /* satellite images were moved for clouds this high; 0: they are as seen */
     struct sq_stack_def def;
     int n_grids;
     struct sq_stack_grid grid[SQ_STACK_GRIDS];

@@ -23,6 +23,7 @@ static struct sq_stacker *make(struct sq_stack *ret)
     struct sq_stacker_params p = {.def = def, .read = SQ_READ_PARAMS_DEFAULT, .workers = 1};
     char *path = test_path("f.nc");
     REQUIRE(def);
+    p.read.cloud_top_m = 9000;
     for (int i = 0; i < 3 * SMALL_NX * SMALL_NY; i++)
         value[i] = i / (SMALL_NX * SMALL_NY) + (i % (SMALL_NX * SMALL_NY)) / 10.0;
     value[2 * SMALL_NX * SMALL_NY] = NAN;
@@ -65,6 +66,7 @@ static void what_is_written_comes_back(void **state)
         REQUIRE_OK(sq_stack_read(path, values, &back, &err));
         REQUIRE(back.at == s.at && back.n_grids == s.n_grids && back.n_planes == s.n_planes && back.n_grids == 2);
         assert_string_equal(back.def.name, "small");
+        REQUIRE(s.cloud_top_m == 9000 && back.cloud_top_m == 9000);
         assert_memory_equal(back.def.source, s.def.source, sizeof s.def.source);
         for (int k = 0; k < s.n_grids; k++)
             REQUIRE(sq_grid_equal(&s.grid[k].grid, &back.grid[k].grid) && s.grid[k].margin[1] == back.grid[k].margin[1]);

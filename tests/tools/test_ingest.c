@@ -28,7 +28,7 @@ static void a_definition_makes_a_cube_of_sources(void **state)
     require_done(s);
     REQUIRE(strstr(s->out, "what the network net sees at 1970-01-01T00:15:00Z"));
     REQUIRE(strstr(s->out, "rain_rate (mm h-1): 2 of 2, ages 300 300 s, coverage 1 to 1"));
-    REQUIRE(strstr(s->out, "abi13: 0 of 1\n"));
+    REQUIRE(strstr(s->out, "    not corrected for parallax\n    abi13: 0 of 1\n"));
     /* the settings' -c is what it was */
     write_text(def, "zr_a: 300\n");
     s = squall("ingest", radar, "-c", def, "-o", cube);
