@@ -143,7 +143,7 @@ static enum sq_status take_index(struct sq_http_job *job, struct sq_err *e)
     struct sq_item *item = job->ctx;
     const struct fetch *f = item->owner;
     int n = 0;
-    enum sq_status status = sq_index_spans(job->url, job->bytes ? job->bytes : "", (size_t)job->n, item->size, item->time,
+    enum sq_status status = sq_index_spans(item->name, job->bytes ? job->bytes : "", (size_t)job->n, item->size, item->time,
                                            f->set.fields, span, &n, e);
     return status ? status : set_spans(item, span, n, e);
 }
@@ -201,7 +201,7 @@ static enum sq_status take_file(struct sq_http_job *job, struct sq_err *e)
     char path[SQ_PATH_MAX];
     enum sq_status status = path_of(f, item->name, path, e);
     if (!status)
-        status = sq_fetch_check(job->path, item->name, f->set.check, e);
+        status = sq_fetch_check(job->path, f->set.check, e);
     if (!status)
         status = sq_publish_commit(job->path, path, e);
     if (!status && f->p->on_file)

@@ -81,7 +81,9 @@ enum sq_status sq_index_spans(const char *where, const char *text, size_t size, 
 /* ---- checks ------------------------------------------------------------------------------------------------ */
 
 /* Whether a file is whole and of its kind: "gzip" (to its end, checksums included), "grib" (every message from
- * GRIB to 7777), "hdf5" and "netcdf" (their first bytes), "none". `name` begins the message. */
-enum sq_status sq_fetch_check(const char *path, const char *name, const char *kind, struct sq_err *e) SQ_CHECK;
+ * GRIB to 7777), "hdf5" and "netcdf" (their first bytes), "none". Its size was held against the listing before; an
+ * ETag is no checksum to rely on, as that of an object uploaded in parts is none of its bytes. The message says what
+ * is wrong with "it": callers know the better name, its URL. */
+enum sq_status sq_fetch_check(const char *path, const char *kind, struct sq_err *e) SQ_CHECK;
 
 #endif

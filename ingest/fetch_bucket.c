@@ -143,8 +143,8 @@ static enum sq_status list_page(struct search *s, const char *prefix, char **nex
     if (!fits)
         return sq_fail(e, SQ_FAILED, "%s: the listing goes on with too long a text", s->set->url);
     enum sq_status status = sq_http_run(s->http, &job, 1, e);
-    if (!status && (status = job.status))
-        sq_fail(e, status = SQ_FAILED, "%s", job.err.text);
+    if (!status && job.status) /* also where the server knows no such bucket: that does not come by waiting */
+        status = sq_fail(e, SQ_FAILED, "%s", job.err.text);
     if (!status)
         status = sq_listing_parse(s->set->url, job.bytes ? job.bytes : "", (size_t)job.n, on_listed, s, next, e);
     free(job.bytes);

@@ -8,30 +8,25 @@
 enum { CHUNK = 1 << 16 };
 #define INFLATED_MAX (INT64_C(1) << 32) /* no radar composite is larger */
 
-static enum sq_status reject(const char *name, const char *why, struct sq_err *e)
-{
-    return sq_fail(e, SQ_FAILED, "%.250s: %s", name, why);
-}
-
 /* zlib holds length and CRC of every member against what it inflated. */
-static enum sq_status check_gzip(const char *path, const char *name, struct sq_err *e)
+static enum sq_status check_gzip(const char *path, struct sq_err *e)
 {
     char chunk[CHUNK];
     int64_t total = 0;
     int n = 0;
     gzFile f = gzopen(path, "rb");
     if (!f)
-        return sq_fail(e, SQ_FAILED, "%.250s: %s", name, strerror(errno));
+        return sq_fail(e, SQ_FAILED, "it cannot be read: %s", strerror(errno));
     gzbuffer(f, CHUNK);
     bool plain = gzdirect(f); /* before an error makes it forget */
     while (total < INFLATED_MAX && (n = gzread(f, chunk, sizeof chunk)) > 0)
         total += n;
     int end = gzclose(f);
     if (plain || (!total && !n))
-        return reject(name, "is not gzip", e);
+        return sq_fail(e, SQ_FAILED, "it is not gzip");
     if (total >= INFLATED_MAX)
-        return reject(name, "would inflate to more than 4 GB", e);
-    return n < 0 || end != Z_OK ? reject(name, "is damaged: its checksum or its end is wrong", e) : SQ_OK;
+        return sq_fail(e, SQ_FAILED, "it would inflate to more than 4 GB");
+    return n < 0 || end != Z_OK ? sq_fail(e, SQ_FAILED, "it is damaged: its checksum or its end is wrong") : SQ_OK;
 }
 
 /* Length that a message gives, 0 where it is none. */
@@ -45,13 +40,13 @@ static uint64_t message_length(const unsigned char head[16])
     return head[7] == 1 || head[7] == 2 ? v : 0;
 }
 
-static enum sq_status check_grib(const char *path, const char *name, struct sq_err *e)
+static enum sq_status check_grib(const char *path, struct sq_err *e)
 {
     unsigned char head[16], tail[4];
     enum sq_status status = SQ_OK;
     FILE *f = fopen(path, "rb");
     if (!f || fseeko(f, 0, SEEK_END)) {
-        status = sq_fail(e, SQ_FAILED, "%.250s: %s", name, strerror(errno));
+        status = sq_fail(e, SQ_FAILED, "it cannot be read: %s", strerror(errno));
         goto done;
     }
     uint64_t size = (uint64_t)ftello(f), at = 0;
@@ -59,18 +54,18 @@ static enum sq_status check_grib(const char *path, const char *name, struct sq_e
         uint64_t n = fseeko(f, (off_t)at, SEEK_SET) || fread(head, 1, 16, f) != 16 ? 0 : message_length(head);
         if (n < 20 || n > size - at || fseeko(f, (off_t)(at + n - 4), SEEK_SET) || fread(tail, 1, 4, f) != 4 ||
             memcmp(tail, "7777", 4))
-            status = reject(name, "is damaged: not whole GRIB messages", e);
+            status = sq_fail(e, SQ_FAILED, "it is damaged: not whole GRIB messages");
         at += n;
     }
     if (!status && !size)
-        status = reject(name, "is empty", e);
+        status = sq_fail(e, SQ_FAILED, "it is empty");
 done:
     if (f)
         fclose(f);
     return status;
 }
 
-static enum sq_status check_magic(const char *path, const char *name, bool classic, struct sq_err *e)
+static enum sq_status check_magic(const char *path, bool classic, struct sq_err *e)
 {
     char head[8] = "";
     FILE *f = fopen(path, "rb");
@@ -78,16 +73,16 @@ static enum sq_status check_magic(const char *path, const char *name, bool class
     if (f)
         fclose(f);
     bool fine = n == 8 && (!memcmp(head, "\211HDF\r\n\032\n", 8) || (classic && !memcmp(head, "CDF", 3)));
-    return fine ? SQ_OK : reject(name, classic ? "is not netCDF" : "is not HDF5", e);
+    return fine ? SQ_OK : sq_fail(e, SQ_FAILED, "it is not %s", classic ? "netCDF" : "HDF5");
 }
 
-enum sq_status sq_fetch_check(const char *path, const char *name, const char *kind, struct sq_err *e)
+enum sq_status sq_fetch_check(const char *path, const char *kind, struct sq_err *e)
 {
     if (!strcmp(kind, "gzip"))
-        return check_gzip(path, name, e);
+        return check_gzip(path, e);
     if (!strcmp(kind, "grib"))
-        return check_grib(path, name, e);
+        return check_grib(path, e);
     if (!strcmp(kind, "hdf5") || !strcmp(kind, "netcdf"))
-        return check_magic(path, name, kind[0] == 'n', e);
+        return check_magic(path, kind[0] == 'n', e);
     return SQ_OK;
 }

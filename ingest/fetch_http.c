@@ -12,8 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Longest wait of our own, and the longest that a server may ask for. */
-enum { WAIT_MAX_S = 60, RETRY_AFTER_MAX_S = 300, REDIRECTS_MAX = 3, POLL_MS = 100 };
+enum {
+    WAIT_MAX_S = 60,         /* of our own */
+    RETRY_AFTER_MAX_S = 300, /* that a server may ask for */
+    MEMORY_MAX_S = 300,      /* for a listing or an index */
+    REDIRECTS_MAX = 3,
+    POLL_MS = 100,
+};
 
 /* What becomes of an answer's body: REFUSE is for good, ANEW is for another try from the first byte. */
 enum verdict { UNJUDGED, TAKE, DROP, ANEW, REFUSE };
@@ -40,7 +45,8 @@ struct run {
     struct transfer *t;
     int n, n_over, n_active;
     int first; /* those before are over */
-    double hold; /* no request before that: the server asked for it */
+    double hold;   /* no request before that: the server asked for it */
+    double shown;  /* when the progress was told */
     uint64_t random;
 };
 
@@ -226,15 +232,16 @@ static bool set_options(const struct run *r, struct transfer *t)
                 !curl_easy_setopt(c, CURLOPT_USERAGENT, "squall/" SQ_VERSION);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(1000 * r->p->connect_s));
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1000L);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)r->p->stall_s);
+    if (!j->path)
+        curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)MEMORY_MAX_S);
     if (fine && t->ranged) {
         snprintf(text, sizeof text, "%lld-%lld", (long long)t->first, (long long)t->last);
         fine = !curl_easy_setopt(c, CURLOPT_RANGE, text);
     }
-    if (fine && t->ranged && j->n && j->etag && *j->etag) {
+    if (fine && t->ranged && j->n && j->etag && *j->etag == '"') { /* a weak one matches nothing */
         snprintf(text, sizeof text, "If-Match: %.200s", j->etag);
         t->headers = curl_slist_append(NULL, text);
         fine = t->headers && !curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
@@ -457,9 +464,11 @@ static enum sq_status loop(struct run *r, struct sq_err *e)
         double next = start_due(r);
         CURLMcode code = curl_multi_perform(r->multi, &running);
         bool any = collect(r);
-        if (r->p->progress)
+        double now = now_s(), wait_ms = 1000 * (next - now);
+        if (r->p->progress && now - r->shown > 1e-3 * POLL_MS) {
             r->p->progress(r->p->progress_ctx);
-        double wait_ms = 1000 * (next - now_s());
+            r->shown = now;
+        }
         if (!code && !any && wait_ms > 0) /* what ended may have made room, or have more to ask for */
             code = curl_multi_poll(r->multi, NULL, 0, wait_ms < POLL_MS ? (int)wait_ms + 1 : POLL_MS, NULL);
         if (code)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum { DEPTH_MAX = 8, NAME_ROOM = 48, TEXT_ROOM = 4096 };
+#define SIZE_LIMIT (INT64_C(1) << 50) /* S3's largest objects are far smaller; sums of sizes stay in range */
 
 struct reader {
     const char *where, *at, *end;
@@ -115,7 +116,7 @@ static bool text_to_size(struct reader *r)
     long long v = strtoll(r->text, &end, 10);
     r->size = v;
     r->has_size = true;
-    return isdigit((unsigned char)r->text[0]) && !*end && !errno && v >= 0;
+    return isdigit((unsigned char)r->text[0]) && !*end && !errno && v >= 0 && v <= SIZE_LIMIT;
 }
 
 static enum sq_status pass_on(struct reader *r)

@@ -10,7 +10,7 @@ static enum sq_status see(void *ctx, const struct sq_listed *item, struct sq_err
         "CONUS/P/%Y%m%d/M_%Y%m%d-%H%M%S.gz", "A/%Y/%j/%H/O-M*_G19_s%Y%j%H%M%S*_e*_c*.nc", "h.%Y%m%d/h.t%Hz.f%L.g", "%Y%m%d*"};
     const char *slash = strrchr(item->key, '/');
     (void)ctx, (void)e;
-    FUZZ_REQUIRE(item->size >= 0 && item->key[0] && strlen(item->key) < SQ_KEY_MAX && !strpbrk(item->etag, "\r\n"));
+    FUZZ_REQUIRE(item->size >= 0 && item->size <= INT64_C(1) << 50 && item->key[0] && strlen(item->key) < SQ_KEY_MAX && !strpbrk(item->etag, "\r\n"));
     FUZZ_REQUIRE(!sq_name_is_safe(item->key) || !slash);
     for (int i = 0; i < 4; i++) {
         int64_t t = SQ_NO_TIME;

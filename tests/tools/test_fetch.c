@@ -42,6 +42,7 @@ static const char *begin(void)
                " check: grib, leads_h: [0, 1], fields: 'PRATE:surface; UGRD:500 mb', every_s: 3600, tries: 3,"
                " wait_s: 0.02}\n", standin_url(server));
     fprintf(f, "- {name: any, url: '%s/', key: 'any/%%Y%%m%%d/*.x', tries: 2, wait_s: 0.02}\n", standin_url(server));
+    fprintf(f, "- {name: odd, url: '%s', key: '%%Y/O@%%Y%%m%%dT%%H%%M@0@R+=,.h5', check: hdf5}\n", standin_url(server));
     fprintf(f, "- {name: nobody, url: 'http://127.0.0.1:1', key: '%%Y%%m%%d', tries: 2, wait_s: 0.02}\n");
     fclose(f);
     return path;
@@ -191,6 +192,15 @@ static void listings_come_in_pages_and_any_order(void **state)
         require_radar(minute, 300);
 }
 
+static void keys_may_have_odd_characters(void **state)
+{
+    (void)state;
+    begin();
+    standin_put(server, "2026/O@20260601T1300@0@R+=,.h5", "\211HDF\r\n\032\n", 8);
+    require_done(FETCH("odd"));
+    REQUIRE(!access(test_path("data/odd/O@20260601T1300@0@R+=,.h5"), R_OK));
+}
+
 static void several_at_a_time_but_no_more(void **state)
 {
     (void)state;
@@ -201,6 +211,33 @@ static void several_at_a_time_but_no_more(void **state)
     require_done(FETCH("radar", "-n", "12"));
     assert_int_equal(standin_most_at_once(server), 3);
     assert_int_equal(visible("radar"), 12);
+}
+
+/* One line that is written over, and cleared at the end; nothing where stderr is no terminal. */
+static void progress_shows_on_a_terminal(void **state)
+{
+    (void)state;
+    char text[8000] = "";
+    size_t n = 0;
+    begin();
+    put_radar(4, BIG);
+    standin_fault(server, ".gz", STANDIN_SLOW, 10, -1);
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY), status;
+    REQUIRE(terminal >= 0 && !grantpt(terminal) && !unlockpt(terminal));
+    pid_t pid = fork();
+    if (!pid) {
+        dup2(open(ptsname(terminal), O_RDWR | O_NOCTTY), 2);
+        dup2(open("/dev/null", O_WRONLY), 1);
+        execl(getenv("SQUALL_PROGRAM"), "squall", "fetch", "--datasets", test_path("fetch.yaml"), "-o", test_path("data"),
+              "--to", HOUR, "radar", (char *)NULL);
+        _exit(99);
+    }
+    for (ssize_t k; n < sizeof text - 1 && (k = read(terminal, text + n, sizeof text - 1 - n)) > 0;)
+        n += (size_t)k; /* ends with EIO: nobody has the other side any more */
+    close(terminal);
+    REQUIRE(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status));
+    REQUIRE(strstr(text, "squall: radar: 0 of 1 files, 0.1 of 0.4 MB") && !strchr(text, '\n'));
+    REQUIRE(n > 4 && !strcmp(text + n - 4, "\r\033[K"));
 }
 
 static void too_much_is_refused_before_it_begins(void **state)
@@ -533,6 +570,8 @@ int main(void)
         cmocka_unit_test(a_past_time_is_brought_whole),
         cmocka_unit_test(a_dry_run_writes_nothing),
         cmocka_unit_test(listings_come_in_pages_and_any_order),
+        cmocka_unit_test(keys_may_have_odd_characters),
+        cmocka_unit_test(progress_shows_on_a_terminal),
         cmocka_unit_test(several_at_a_time_but_no_more),
         cmocka_unit_test(too_much_is_refused_before_it_begins),
         cmocka_unit_test(what_passes_is_borne),
