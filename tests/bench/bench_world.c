@@ -1,5 +1,9 @@
-/* bench_world [-o DIR] [-n SEEDS] EVENT...: the simulated world beside real events, in a table and plots. */
+/* bench_world [-o DIR] [-n SEEDS] [EVENT...]: the simulated world beside real events, in a table and, with -o, in plots.
+ *
+ * Worlds are seeds 1 to SEEDS (12) on 512 x 512 km at 1 km, three hours of radar every 5 minutes. Events were chosen for
+ * their rain, so worlds with less than 5 % of it are shown, but left out of the summary. */
 #include "weather_stats.h"
+#include "core/publish.h"
 #include "ingest.h"
 #include "serve.h"
 
@@ -9,12 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST = 64 };
+enum { MOST = 64, FRAMES = 37, ROWS = 7 + SCALES + 4 };
+#define WET_ENOUGH 0.05
+
+static const struct sq_grid grid = {512, 512, -255500, 255500, 1000, 1000,
+                                    "+proj=laea +lat_0=51.5 +lon_0=4 +datum=WGS84 +units=m +no_defs"};
 
 static enum sq_status measure(char *path, struct weather_stats *ret, struct sq_err *e)
 {
-    struct sq_read_params read = SQ_READ_PARAMS_DEFAULT;
     const struct sq_cube_params want = {.at = INT64_MAX, .from = INT64_MIN};
+    struct sq_read_params read = SQ_READ_PARAMS_DEFAULT;
     struct sq_inputs *in = NULL;
     struct sq_cube c = {0};
     enum sq_status s = sq_inputs_open(&path, 1, &read, &in, e);
@@ -27,34 +35,230 @@ static enum sq_status measure(char *path, struct weather_stats *ret, struct sq_e
     return s;
 }
 
-static void head(void)
+static enum sq_status simulate(uint64_t seed, struct weather_stats *ret, struct sq_err *e)
 {
-    printf("%-22s %5s %5s | %5s %5s %5s %6s | %5s | life, min, of 4 8 16 32 64 128 km   | %4s %6s %5s %5s\n", "", "wet",
-           ">=1", "q50", "q90", "q99", "q99.9", "beta", "m/s", "growth", "fresh", "trend");
+    const struct sq_synth_params p = {
+        .seed = seed, .n_frames = FRAMES, .step_s = 300, .start = 1780315200 + (int64_t)seed * 3 * 3600, .grid = grid};
+    char path[] = "/tmp/squall_world_XXXXXX";
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return sq_fail(e, SQ_FAILED, "%s: cannot write", path);
+    close(fd);
+    enum sq_status s = sq_synth_write(path, &p, false, e);
+    if (!s)
+        s = measure(path, ret, e);
+    unlink(path);
+    return s;
 }
 
-static void line(const char *name, const struct weather_stats *w)
+/* ---- the table ------------------------------------------------------------------------------------------ */
+
+/* The statistics as a row of numbers. */
+static void numbers(const struct weather_stats *w, double ret[ROWS])
 {
-    printf("%-22.22s %5.3f %5.3f | %5.2f %5.2f %5.1f %6.1f | %5.2f |", name, w->wet, w->rain, w->quantile[0],
-           w->quantile[1], w->quantile[2], w->quantile[3], w->slope);
+    int n = 0;
+    ret[n++] = w->wet;
+    ret[n++] = w->rain;
+    for (int q = 0; q < QUANTILES; q++)
+        ret[n++] = w->quantile[q];
+    ret[n++] = w->slope;
     for (int j = 0; j < SCALES; j++)
-        printf(" %5.0f", w->life_min[j]);
-    printf(" | %4.0f %6.2f %5.2f %5.2f\n", w->speed_ms, w->growth, w->fresh, w->trend);
+        ret[n++] = w->life_min[j];
+    ret[n++] = w->speed_ms;
+    ret[n++] = w->growth;
+    ret[n++] = w->fresh;
+    ret[n++] = w->trend;
+}
+
+static void head(void)
+{
+    printf("%-22s   wet   >=1 |   q50   q90   q99  q99.9 |  beta | life, min, of 4 8 16 32 64 128 km   |  m/s growth "
+           "fresh trend\n", "");
+}
+
+static void line(const char *name, const double v[ROWS])
+{
+    printf("%-22.22s %5.3f %5.3f | %5.2f %5.2f %5.1f %6.1f | %5.2f |", name, v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
+    for (int j = 0; j < SCALES; j++)
+        printf(" %5.0f", v[7 + j]);
+    printf(" | %4.0f %6.2f %5.2f %5.2f\n", v[13], v[14], v[15], v[16]);
+    fflush(stdout);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Least, median and most of each number. */
+static void summary(const char *name, int n, const struct weather_stats *w)
+{
+    double out[3][ROWS];
+    for (int r = 0; r < ROWS; r++) {
+        double v[MOST], row[ROWS];
+        int m = 0;
+        for (int i = 0; i < n; i++) {
+            numbers(&w[i], row);
+            if (!isnan(row[r]))
+                v[m++] = row[r];
+        }
+        qsort(v, (size_t)m, sizeof *v, ascending);
+        for (int k = 0; k < 3; k++)
+            out[k][r] = m ? v[k * (m - 1) / 2] : NAN;
+    }
+    for (int k = 0; k < 3; k++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s, %s", name, k == 0 ? "least" : k == 1 ? "median" : "most");
+        line(text, out[k]);
+    }
+}
+
+/* ---- plots ---------------------------------------------------------------------------------------------- */
+
+enum { POINTS = 16 };
+
+/* Least, median and most of one curve of two groups. */
+struct band {
+    double x[POINTS], y[6][POINTS];
+};
+
+static void gather(struct band *b, int first, int n, const struct weather_stats *w, int n_x,
+                   double (*value)(const struct weather_stats *, int))
+{
+    for (int p = 0; p < n_x; p++) {
+        double v[MOST];
+        int m = 0;
+        for (int i = 0; i < n; i++)
+            if (isfinite(value(&w[i], p)))
+                v[m++] = value(&w[i], p);
+        qsort(v, (size_t)m, sizeof *v, ascending);
+        for (int k = 0; k < 3; k++)
+            b->y[first + k][p] = m ? v[k * (m - 1) / 2] : NAN;
+    }
+}
+
+static double spectrum_of(const struct weather_stats *w, int j)
+{
+    return w->variance[j];
+}
+static double life_of(const struct weather_stats *w, int j)
+{
+    return w->life_min[j] < 1000 ? w->life_min[j] : NAN;
+}
+static double quantile_of(const struct weather_stats *w, int q)
+{
+    return w->quantile[q];
+}
+static double correlation_of(const struct weather_stats *w, int l)
+{
+    return w->correlation[2][l];
+}
+
+struct group {
+    int n;
+    const struct weather_stats *w;
+};
+
+static enum sq_status draw(const char *dir, const char *name, const char *title, const char *x_label,
+                           const char *y_label, bool log_y, int n_x, const double *x, const struct group g[2],
+                           double (*value)(const struct weather_stats *, int), struct sq_err *e)
+{
+    static const char *const label[6] = {"events, least", "events, median", "events, most",
+                                         "worlds, least", "worlds, median", "worlds, most"};
+    struct band b;
+    struct sq_plot_line row[6];
+    char path[SQ_PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s.png", dir, name);
+    for (int k = 0; k < 2; k++)
+        gather(&b, 3 * k, g[k].n, g[k].w, n_x, value);
+    for (int i = 0; i < 6; i++)
+        row[i] = (struct sq_plot_line){label[i], n_x, x, b.y[i]};
+    const struct sq_plot plot = {.title = title, .x_label = x_label, .y_label = y_label, .log_y = log_y, .n = 6,
+                                 .line = row};
+    enum sq_status s = sq_plot_write(&plot, path, e);
+    if (!s)
+        printf("%s\n", path);
+    return s;
+}
+
+static enum sq_status plots(const char *dir, const struct group g[2], struct sq_err *e)
+{
+    static const double octave[SCALES] = {2, 3, 4, 5, 6, 7}, share[QUANTILES] = {1, 2, 3, 4};
+    enum sq_status s = sq_publish_folder(dir, e);
+    if (!s)
+        s = draw(dir, "spectrum", "Variance of log rate by scale", "scale, log2 km", "variance", true, SCALES, octave, g,
+                 spectrum_of, e);
+    if (!s)
+        s = draw(dir, "life", "Life along the motion by scale", "scale, log2 km", "minutes to 1/e", true, SCALES, octave,
+                 g, life_of, e);
+    if (!s)
+        s = draw(dir, "rates", "Rates of wet cells", "quantile: 0.5, 0.9, 0.99, 0.999", "mm/h", true, QUANTILES, share, g,
+                 quantile_of, e);
+    if (!s)
+        s = draw(dir, "correlation", "Correlation along the motion at 16 km", "lag, min", "correlation", false, LAGS,
+                 weather_lag_min, g, correlation_of, e);
+    return s;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------ */
+
+static enum sq_status show_events(int n, char **path, struct weather_stats *w, struct sq_err *e)
+{
+    enum sq_status s = SQ_OK;
+    for (int i = 0; i < n && !s; i++) {
+        const char *slash = strrchr(path[i], '/');
+        double v[ROWS];
+        s = measure(path[i], &w[i], e);
+        numbers(&w[i], v);
+        if (!s)
+            line(slash ? slash + 1 : path[i], v);
+    }
+    return s;
+}
+
+static enum sq_status show_worlds(int seeds, struct weather_stats *w, int *ret_n, struct sq_err *e)
+{
+    enum sq_status s = SQ_OK;
+    *ret_n = 0;
+    for (int i = 1; i <= seeds && !s; i++) {
+        char name[32];
+        double v[ROWS];
+        s = simulate((uint64_t)i, &w[*ret_n], e);
+        snprintf(name, sizeof name, "world %d", i);
+        numbers(&w[*ret_n], v);
+        if (!s)
+            line(name, v);
+        *ret_n += w[*ret_n].wet >= WET_ENOUGH;
+    }
+    return s;
 }
 
 int main(int argc, char **argv)
 {
+    static struct weather_stats events[MOST], worlds[MOST];
+    const char *dir = NULL;
     struct sq_err err = {0};
-    static struct weather_stats w[MOST];
-    head();
-    for (int i = 1; i < argc && i < MOST; i++) {
-        if (measure(argv[i], &w[i], &err)) {
-            fprintf(stderr, "bench_world: %s\n", err.text);
-            return 1;
-        }
-        const char *slash = strrchr(argv[i], '/');
-        line(slash ? slash + 1 : argv[i], &w[i]);
-        fflush(stdout);
+    int seeds = 12, n_worlds = 0;
+    for (int o; (o = getopt(argc, argv, "o:n:")) != -1;) {
+        if (o == 'o')
+            dir = optarg;
+        else if (o != 'n' || (seeds = atoi(optarg)) < 1 || seeds > MOST)
+            return fputs("bench_world [-o DIR] [-n SEEDS] [EVENT...], at most 64 of each\n", stderr), 2;
     }
-    return 0;
+    const int n_events = argc - optind < MOST ? argc - optind : MOST;
+    head();
+    enum sq_status s = show_events(n_events, argv + optind, events, &err);
+    if (!s)
+        s = show_worlds(seeds, worlds, &n_worlds, &err);
+    if (!s) {
+        head();
+        summary("events", n_events, events);
+        summary("worlds", n_worlds, worlds);
+        if (dir)
+            s = plots(dir, (const struct group[]){{n_events, events}, {n_worlds, worlds}}, &err);
+    }
+    if (s)
+        fprintf(stderr, "bench_world: %s\n", err.text);
+    return (int)s;
 }

@@ -152,6 +152,26 @@ static void goes_is_what_the_satellite_saw(void **state)
     sq_world_map_finish(&m);
 }
 
+/* And our reader finds the same. */
+static void goes_is_read(void **state)
+{
+    (void)state;
+    int nc;
+    struct sq_field f = {0};
+    read_back(written(goes_file), SQ_KIND_SATELLITE, "abi13", &f);
+    assert_int_equal(f.time, START + 300 + 78);
+    assert_string_equal(f.units, "K");
+    const size_t n = sq_grid_cells(&f.grid);
+    float *stored = malloc(n * sizeof *stored);
+    REQUIRE(!nc_open(written(goes_file), NC_NOWRITE, &nc));
+    unpack(nc, "CMI_C13", n, stored);
+    nc_close(nc);
+    for (size_t i = 0; i < n; i++)
+        REQUIRE_NEAR(f.value[i], stored[i], 1e-3); /* floats of 300 */
+    free(stored);
+    sq_field_finish(&f);
+}
+
 static void visible_bands_need_the_sun(void **state)
 {
     (void)state;
@@ -206,7 +226,102 @@ static void clouds_come_before_rain(void **state)
     sq_world_map_finish(&m);
 }
 
-/* ---- HRRR, and the tools -------------------------------------------------------------------------------- */
+/* ---- HRRR ----------------------------------------------------------------------------------------------- */
+
+/* What the model said on the grid of f; caller frees. */
+static float *model_says(const struct sq_field *f, enum sq_model_field what, double lead_s)
+{
+    struct sq_err err = {0};
+    struct sq_world w;
+    struct sq_world_map m = {0};
+    float *ret = malloc(sq_grid_cells(&f->grid) * sizeof *ret), *field[SQ_MODEL_FIELDS] = {NULL};
+    field[what] = ret;
+    world_on(&f->grid, &w, &m);
+    REQUIRE_OK(sq_model_see(&w, &m, START - 3600, lead_s, field, &err));
+    sq_world_map_finish(&m);
+    return ret;
+}
+
+static void hrrr_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *channel;
+        enum sq_model_field what;
+        double within; /* half a step of the packing, and a metre of the grid's corner */
+    } row[] = {{"temperature_2m", SQ_MODEL_T2, 0.052}, {"cape", SQ_MODEL_CAPE, 1.5},
+               {"vertical_velocity_500", SQ_MODEL_OMEGA500, 0.002}, {"surface_pressure", SQ_MODEL_PRESSURE, 5.1}};
+    for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
+        struct sq_field f = {0};
+        read_back(written(hrrr_file), SQ_KIND_MODEL, row[k].channel, &f);
+        assert_int_equal(f.time, START + 3600);
+        assert_int_equal(f.reference_time, START - 3600);
+        REQUIRE_NEAR(remainder(f.grid.x0 + 2697520.14, 3000), 0, 1); /* cells of the real grid, in microdegrees */
+        float *said = model_says(&f, row[k].what, 7200);
+        for (size_t i = 0; i < sq_grid_cells(&f.grid); i++)
+            REQUIRE_NEAR(f.value[i], said[i], row[k].within);
+        free(said);
+        sq_field_finish(&f);
+    }
+}
+
+/* Rain is the sum over the last hour, taken at four moments. */
+static void hrrr_rain_is_read(void **state)
+{
+    (void)state;
+    struct sq_field f = {0};
+    read_back(written(hrrr_file), SQ_KIND_MODEL, "rain_rate", &f);
+    assert_int_equal(f.interval_s, 3600);
+    const size_t n = sq_grid_cells(&f.grid);
+    float *sum = calloc(n, sizeof *sum);
+    for (int q = 0; q < 4; q++) {
+        float *said = model_says(&f, SQ_MODEL_RAIN, 3600 + (q + 0.5) * 900);
+        for (size_t i = 0; i < n; i++)
+            sum[i] += said[i] / 4;
+        free(said);
+    }
+    double apart = 0, most = 0;
+    for (size_t i = 0; i < n; i++) {
+        apart = fmax(apart, fabs((double)f.value[i] - (double)sum[i]));
+        most = fmax(most, (double)sum[i]);
+    }
+    REQUIRE(most > 0.5);
+    REQUIRE(apart < 0.02); /* of mm, and a metre of the grid's corner where rain is steepest */
+    free(sum);
+    sq_field_finish(&f);
+}
+
+/* Winds are written along the grid, which is turned by 11 degrees there, and read to east and north. */
+static void hrrr_winds_are_turned(void **state)
+{
+    (void)state;
+    struct sq_synth_params p = plains();
+    struct sq_field u = {0}, v = {0};
+    struct sq_err err = {0};
+    struct sq_world w;
+    double mean[2] = {0}, flow[2];
+    int files = 0;
+    strcpy(p.grid.crs, "+proj=laea +lat_0=40 +lon_0=-80 +datum=WGS84 +units=m +no_defs");
+    p.lead_h = 1;
+    p.n_frames = 1;
+    REQUIRE_OK(sq_synth_folder(test_path("east"), &p, SQ_SYNTH_HRRR, &files, &err));
+    read_back(test_path("east/hrrr/hrrr.20260601.t19z.wrfsfcf01.grib2"), SQ_KIND_MODEL, "storm_u", &u);
+    read_back(test_path("east/hrrr/hrrr.20260601.t19z.wrfsfcf01.grib2"), SQ_KIND_MODEL, "storm_v", &v);
+    const size_t n = sq_grid_cells(&u.grid);
+    sq_world_make(&w, 2, -80, 40);
+    sq_world_flow(&w, START, 0, 0, flow);
+    for (size_t i = 0; i < n; i++) {
+        mean[0] += (double)u.value[i] / (double)n;
+        mean[1] += (double)v.value[i] / (double)n;
+    }
+    /* The run's winds lie some kilometres off; one turn left out would be 19 % of the speed, one too many as well. */
+    REQUIRE_NEAR(hypot(mean[0] - 0.95 * flow[0], mean[1] - 0.95 * flow[1]), 0, 0.07 * hypot(flow[0], flow[1]));
+    REQUIRE(hypot(mean[0], mean[1]) > 4);
+    sq_field_finish(&u);
+    sq_field_finish(&v);
+}
+
+/* ---- the formats' own tools -------------------------------------------------------------------------------- */
 
 static bool have(const char *tool)
 {
@@ -364,8 +479,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mrms_is_what_radars_saw),
         cmocka_unit_test(goes_is_what_the_satellite_saw),
+        cmocka_unit_test(goes_is_read),
         cmocka_unit_test(visible_bands_need_the_sun),
         cmocka_unit_test(clouds_come_before_rain),
+        cmocka_unit_test(hrrr_is_read),
+        cmocka_unit_test(hrrr_rain_is_read),
+        cmocka_unit_test(hrrr_winds_are_turned),
         cmocka_unit_test(grib_tools_know_hrrr),
         cmocka_unit_test(grib_tools_see_the_models_values),
         cmocka_unit_test(grib_tools_know_mrms),
