@@ -97,8 +97,8 @@ static void mrms_is_what_radars_saw(void **state)
 /* The images as anyone unpacks them by CF, in the stored type. */
 static void unpack(int nc, const char *name, size_t n, float *ret)
 {
-    int var;
-    float scale, offset;
+    int var = -1;
+    float scale = 1, offset = 0;
     short *stored = malloc(n * sizeof *stored);
     REQUIRE(stored && !nc_inq_varid(nc, name, &var) && !nc_get_var_short(nc, var, stored));
     REQUIRE(!nc_get_att_float(nc, var, "scale_factor", &scale) && !nc_get_att_float(nc, var, "add_offset", &offset));
@@ -111,7 +111,7 @@ static void goes_is_what_the_satellite_saw(void **state)
 {
     (void)state;
     int nc, x, y;
-    size_t nx, ny;
+    size_t nx = 0, ny = 0;
     float corner[2];
     struct sq_err err = {0};
     struct sq_world w;
