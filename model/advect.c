@@ -2,6 +2,8 @@
 
 #include "blur.h"
 
+#include "core/hot.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -15,59 +17,127 @@ static float sigma_cells(const struct sq_cube *c, double lead_s)
     return (float)(spread_m_per_min * lead_s / 60 / sqrt(c->cell_m[0] * c->cell_m[1]));
 }
 
-/* The window and all that its neighbourhoods reach, inside the grid. */
-static struct sq_window widen(const struct sq_grid *g, const struct sq_window *win, int reach)
+/* Wide neighbourhoods need no narrow cells: sides of 2 or 4 cells. */
+static int coarseness(float sigma)
 {
-    int top = win->row > reach ? win->row - reach : 0, left = win->col > reach ? win->col - reach : 0;
-    int bottom = win->row + win->h + reach < g->ny ? win->row + win->h + reach : g->ny;
-    int right = win->col + win->w + reach < g->nx ? win->col + win->w + reach : g->nx;
+    return sigma >= 10 ? 4 : sigma >= 5 ? 2 : 1;
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Aligned to coarse cells. It grows with lead, so that what a late lead sees holds what an early one does. */
+struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s)
+{
+    const struct sq_grid *g = &c->grid;
+    float sigma = sigma_cells(c, lead_s);
+    int f = coarseness(sigma), reach = (int)(3 * sigma) + 16; /* the blur, its rounding, and a coarse cell beyond */
+    int top = win->row > reach ? (win->row - reach) / f * f : 0, left = win->col > reach ? (win->col - reach) / f * f : 0;
+    int bottom = least((win->row + win->h + reach + f - 1) / f * f, g->ny);
+    int right = least((win->col + win->w + reach + f - 1) / f * f, g->nx);
     return (struct sq_window){top, left, bottom - top, right - left};
 }
 
 size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s)
 {
-    int reach = sq_blur_reach(sigma_cells(c, lead_s));
-    return 4 * (size_t)(win->h + 2 * reach) * (size_t)(win->w + 2 * reach) + (size_t)(win->w + 2 * reach);
+    struct sq_window s = sq_advect_sight(c, win, lead_s);
+    return 4 * (size_t)s.h * (size_t)s.w + (size_t)s.w;
 }
 
-/* Rates of the window; returns the largest, -1 where nothing was observed. */
-static float gather(const float *map, const struct sq_grid *g, const struct sq_window *win, float *rate, float *seen)
+/* Rates of the sight; returns the largest, -1 where nothing was observed. */
+static float gather(const struct sq_newest *newest, const struct sq_window *sight, float *ret)
 {
     float most = -1;
-    for (int i = 0; i < win->h; i++)
-        for (int j = 0; j < win->w; j++) {
-            float r = map[(size_t)(win->row + i) * (size_t)g->nx + (size_t)(win->col + j)];
-            size_t k = (size_t)i * (size_t)win->w + (size_t)j;
-            seen[k] = !isnan(r);
-            rate[k] = isnan(r) ? -1 : r;
-            most = rate[k] > most ? rate[k] : most;
+    for (int i = 0; i < sight->h; i++) {
+        const float *from = newest->rate +
+                            (size_t)(sight->row - newest->win.row + i) * (size_t)newest->win.w + (sight->col - newest->win.col);
+        for (int j = 0; j < sight->w; j++) {
+            float r = isnan(from[j]) ? -1 : from[j];
+            ret[(size_t)i * (size_t)sight->w + (size_t)j] = r;
+            most = r > most ? r : most;
         }
+    }
     return most;
 }
 
-void sq_advect_share(const struct sq_cube *c, const float *composite, double lead_s, const struct sq_window *win,
-                     const float *edge, int n, float *ret, float *tmp)
+/* How many of the f x f cells under each coarse cell are at or above `edge`. */
+SQ_HOT static void count(const float *rate, const struct sq_window *sight, int f, float edge, float *ret)
+{
+    int w = (sight->w + f - 1) / f, h = (sight->h + f - 1) / f;
+    memset(ret, 0, (size_t)w * (size_t)h * sizeof *ret);
+    for (int i = 0; i < sight->h; i++) {
+        const float *from = rate + (size_t)i * (size_t)sight->w;
+        float *to = ret + (size_t)(i / f) * (size_t)w;
+        int whole = sight->w / f;
+        for (int j = 0; j < whole; j++)
+            for (int k = 0; k < f; k++)
+                to[j] += from[j * f + k] >= edge;
+        for (int j = whole * f; j < sight->w; j++)
+            to[whole] += from[j] >= edge;
+    }
+}
+
+/* A window in coarse cells. */
+struct sight {
+    struct sq_window at; /* cells of the grid */
+    int f, w, h;
+};
+
+/* Where cell i (counted from the sight's edge) lies among n coarse cells: the cell before, and the part of the next. */
+static inline int position(int i, int f, int n, float *part)
+{
+    float x = ((float)i + 0.5f) / (float)f - 0.5f;
+    x = x < 0 ? 0 : x > (float)(n - 1) ? (float)(n - 1) : x;
+    int at = least((int)x, n > 1 ? n - 2 : 0);
+    *part = x - (float)at;
+    return at;
+}
+
+/* Coarse shares, bilinear, onto the cells of the window. */
+SQ_HOT static void spread_out(const float *share, const struct sight *s, const struct sq_window *win, float *ret)
+{
+    int row = win->row - s->at.row, col = win->col - s->at.col, next = s->w > 1, below = s->h > 1 ? s->w : 0;
+    for (int i = 0; i < win->h; i++, ret += win->w) {
+        if (s->f == 1) {
+            memcpy(ret, share + (size_t)(row + i) * (size_t)s->w + col, (size_t)win->w * sizeof *ret);
+            continue;
+        }
+        float fy;
+        const float *a = share + (size_t)position(row + i, s->f, s->h, &fy) * (size_t)s->w, *b = a + below;
+        for (int j = 0; j < win->w; j++) {
+            float fx;
+            int k = position(col + j, s->f, s->w, &fx);
+            ret[j] = (1 - fy) * ((1 - fx) * a[k] + fx * a[k + next]) + fy * ((1 - fx) * b[k] + fx * b[k + next]);
+        }
+    }
+}
+
+void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s,
+                     const struct sq_window *win, const float *edge, int n, float *ret, float *tmp)
 {
     float sigma = sigma_cells(c, lead_s);
-    struct sq_window wide = widen(&c->grid, win, sq_blur_reach(sigma));
-    size_t cells = (size_t)wide.h * (size_t)wide.w, plane = (size_t)win->h * (size_t)win->w;
-    float *rate = tmp, *seen = rate + cells, *share = seen + cells, *scratch = share + cells;
-    float most = gather(composite, &c->grid, &wide, rate, seen);
-    if (most >= edge[0])
-        sq_blur(seen, scratch, wide.w, wide.h, sigma);
+    struct sight s = {.at = sq_advect_sight(c, win, lead_s), .f = coarseness(sigma)};
+    s.w = (s.at.w + s.f - 1) / s.f, s.h = (s.at.h + s.f - 1) / s.f;
+    size_t cells = (size_t)s.at.h * (size_t)s.at.w, coarse = (size_t)s.h * (size_t)s.w, plane = (size_t)win->h * (size_t)win->w;
+    float *rate = tmp, *seen = rate + cells, *share = seen + coarse, *scratch = share + coarse;
+    float most = gather(newest, &s.at, rate);
+    if (most >= edge[0]) {
+        count(rate, &s.at, s.f, 0, seen);
+        sq_blur(seen, scratch, s.w, s.h, sigma / (float)s.f);
+    }
     for (int k = 0; k < n; k++, ret += plane) {
         if (most < edge[k]) {
             memset(ret, 0, plane * sizeof *ret);
             continue;
         }
-        for (size_t i = 0; i < cells; i++)
-            share[i] = rate[i] >= edge[k];
-        sq_blur(share, scratch, wide.w, wide.h, sigma);
-        for (int i = 0; i < win->h; i++)
-            for (int j = 0; j < win->w; j++) {
-                size_t at = (size_t)(win->row - wide.row + i) * (size_t)wide.w + (size_t)(win->col - wide.col + j);
-                float p = seen[at] > 0 ? share[at] / seen[at] : 0;
-                ret[(size_t)i * (size_t)win->w + (size_t)j] = p < 0 ? 0 : p > 1 ? 1 : p; /* rounding of running sums */
-            }
+        count(rate, &s.at, s.f, edge[k], share);
+        sq_blur(share, scratch, s.w, s.h, sigma / (float)s.f);
+        for (size_t i = 0; i < coarse; i++) {
+            float p = seen[i] > 0 ? share[i] / seen[i] : 0;
+            share[i] = p < 0 ? 0 : p > 1 ? 1 : p; /* rounding of running sums */
+        }
+        spread_out(share, &s, win, ret);
     }
 }

@@ -5,11 +5,20 @@
 
 #include "carry.h"
 
+/* The newest observation (h, w) of a window, mm/h, NaN where there is none. */
+struct sq_newest {
+    struct sq_window win;
+    const float *rate;
+};
+
+/* What the neighbourhoods of a window see at lead_s, inside the grid. */
+struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s);
+
 /* ret (n, win->h, win->w): the share at or above each edge (mm/h, ascending) at lead_s; the window lies inside the
- * grid, `composite` (ny, nx) is the newest observation. tmp holds sq_advect_room() floats. A window changes nothing:
- * it sees as far as its neighbourhoods reach. */
-void sq_advect_share(const struct sq_cube *c, const float *composite, double lead_s, const struct sq_window *win,
-                     const float *edge, int n, float *ret, float *tmp);
+ * grid and `newest` holds all its sight. tmp holds sq_advect_room() floats. A window changes nothing: it sees as far
+ * as its neighbourhoods reach. Wide neighbourhoods are counted on cells 2 or 4 times as wide. */
+void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s,
+                     const struct sq_window *win, const float *edge, int n, float *ret, float *tmp);
 size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s);
 
 #endif

@@ -131,12 +131,12 @@ static void block_out(const struct sq_nowcast *n, const struct carry_block *b, s
 static void block_source(const struct sq_nowcast *n, struct carry_block *b, int lead_s)
 {
     size_t planes = (size_t)b->source.h * (size_t)b->source.w * (size_t)n->n_edge;
-    float share = n->hidden ? n->weights->advection_share : 1;
+    float share = n->hidden ? n->weights->advection_share : 0;
     float *advect = n->hidden ? b->p + planes : b->p, *tmp = b->p + 2 * planes;
+    const struct sq_newest newest = {{0, 0, n->cube->grid.ny, n->cube->grid.nx}, n->composite};
+    sq_advect_share(n->cube, &newest, lead_s, &b->source, n->edge, n->n_edge, advect, tmp);
     if (n->hidden)
-        sq_hidden_exceed(n->hidden, lead_s, &b->source, b->p, tmp);
-    if (share > 0)
-        sq_advect_share(n->cube, n->composite, lead_s, &b->source, n->edge, n->n_edge, advect, tmp);
+        sq_hidden_exceed(n->hidden, lead_s, &b->source, advect, b->p, tmp);
     if (n->hidden && share > 0)
         for (size_t i = 0; i < planes; i++)
             b->p[i] += share * (advect[i] - b->p[i]);

@@ -4,6 +4,7 @@
 #include "fastmath.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Cells are worked on LANE at a time, class by class, so that every loop is a vector over cells. */
 enum { LANE = 16 };
@@ -15,6 +16,25 @@ void sq_head_weights(const struct sq_net_shape *s, float *ret_w)
     for (int k = 0; k < n; k++) {
         float lo = k ? t[k - 1] : -t[0], hi = k + 1 < n ? t[k + 1] : t[k];
         ret_w[k] = k + 1 < n ? 0.5f * (hi - lo) : t[k] - t[k - 1];
+    }
+}
+
+/* Adds the log class probabilities of advection, floored, to z. */
+static inline void add_base(float z[][LANE], int classes, const float *base, size_t stride, int lanes)
+{
+    float above[LANE], floor = SQ_HEAD_FLOOR * 0.04f / (1 - powf(0.8f, (float)(classes - 1)));
+    for (int i = 0; i < LANE; i++)
+        above[i] = 1;
+    for (int c = 0; c < classes; c++) {
+        float next[LANE] = {0};
+        if (c + 1 < classes)
+            memcpy(next, base + (size_t)c * stride, (size_t)lanes * sizeof *base);
+        for (int i = 0; i < LANE; i++) {
+            float q = above[i] - next[i];
+            z[c][i] += sq_logf((1 - SQ_HEAD_FLOOR) * (q > 0 ? q : 0) + (c ? floor : SQ_HEAD_FLOOR * 0.8f));
+            above[i] = next[i];
+        }
+        floor *= c ? 0.8f : 1;
     }
 }
 
@@ -41,12 +61,13 @@ static inline void softmax(float z[][LANE], int classes, float *lse)
             z[c][i] *= sum[i];
 }
 
-SQ_HOT static void exceed_lane(int classes, const float *score, int lanes, float *ret, size_t stride)
+SQ_HOT static void exceed_lane(int classes, const float *score, const float *base, int lanes, float *ret, size_t stride)
 {
     float z[SQ_CLASS_MAX][LANE] = {{0}}, lse[LANE], above[LANE] = {0};
     for (int i = 0; i < lanes; i++)
         for (int c = 0; c < classes; c++)
             z[c][i] = score[i * classes + c];
+    add_base(z, classes, base, stride, lanes);
     softmax(z, classes, lse);
     for (int k = classes - 2; k >= 0; k--) {
         for (int i = 0; i < LANE; i++)
@@ -56,20 +77,21 @@ SQ_HOT static void exceed_lane(int classes, const float *score, int lanes, float
     }
 }
 
-void sq_head_exceed(int classes, const float *score, size_t n, float *ret, size_t ret_stride)
+void sq_head_exceed(int classes, const float *score, const float *base, size_t n, float *ret, size_t stride)
 {
     for (size_t i = 0; i < n; i += LANE)
-        exceed_lane(classes, score + i * (size_t)classes, n - i < LANE ? (int)(n - i) : LANE, ret + i, ret_stride);
+        exceed_lane(classes, score + i * (size_t)classes, base + i, n - i < LANE ? (int)(n - i) : LANE, ret + i, stride);
 }
 
 struct lane_job {
     int classes, total, a; /* total = nodes * classes: the stride of a cell */
     float w, crps_weight, scale;
     const float *edge, *weight;
+    size_t stride; /* between the planes of base */
 };
 
-SQ_HOT static void loss_lane(const struct lane_job *j, const float *scores, const float *truth, int lanes,
-                             float *d_scores, struct sq_loss *ret)
+SQ_HOT static void loss_lane(const struct lane_job *j, const float *scores, const float *base, const float *truth,
+                             int lanes, float *d_scores, struct sq_loss *ret)
 {
     int C = j->classes;
     float z[SQ_CLASS_MAX][LANE] = {{0}}, g[SQ_CLASS_MAX][LANE], lse[LANE], zt[LANE] = {0}, wet[LANE] = {0};
@@ -79,6 +101,7 @@ SQ_HOT static void loss_lane(const struct lane_job *j, const float *scores, cons
     for (int i = 0; i < lanes; i++)
         for (int c = 0; c < C; c++)
             z[c][i] = (1 - j->w) * za[i * j->total + c] + j->w * zb[i * j->total + c];
+    add_base(z, C, base, j->stride, lanes);
     for (int i = 0; i < lanes; i++)
         wet[i] = isnan(truth[i]) ? 0 : 1;
     for (int k = 0; k < C - 1; k++)
@@ -126,11 +149,11 @@ SQ_HOT static void loss_lane(const struct lane_job *j, const float *scores, cons
 }
 
 void sq_head_loss(const struct sq_net_shape *s, double lead_s, float crps_weight, float scale, const float *scores,
-                  const float *truth, size_t n, float *d_scores, struct sq_loss *ret)
+                  const float *base, const float *truth, size_t n, float *d_scores, struct sq_loss *ret)
 {
     float weight[SQ_CLASS_MAX];
     struct lane_job j = {.classes = sq_net_classes(s), .crps_weight = crps_weight, .scale = scale,
-                         .edge = s->edge_mmh, .weight = weight};
+                         .edge = s->edge_mmh, .weight = weight, .stride = n};
     j.total = s->n_node * j.classes;
     sq_head_weights(s, weight);
     sq_net_blend(s, lead_s, &j.a, &j.w);
@@ -140,6 +163,6 @@ void sq_head_loss(const struct sq_net_shape *s, double lead_s, float crps_weight
         for (int k = 0; k < lanes; k++)
             seen += !isnan(truth[i + (size_t)k]);
         if (seen)
-            loss_lane(&j, scores + at, truth + i, lanes, d_scores + at, ret);
+            loss_lane(&j, scores + at, base + i, truth + i, lanes, d_scores + at, ret);
     }
 }

@@ -71,10 +71,10 @@ void sq_net_finish(struct sq_net *n)
     *n = (struct sq_net){0};
 }
 
-void sq_net_randomise(struct sq_net *n, uint64_t seed, const float *prior)
+void sq_net_randomise(struct sq_net *n, uint64_t seed)
 {
     struct sq_random r = sq_random_seed(seed, 1);
-    int classes = sq_net_classes(&n->shape), last = n->n_layer - 1;
+    int last = n->n_layer - 1;
     for (int i = 0; i < n->n_layer; i++) {
         const struct sq_layer *l = &n->layer[i];
         bool branch_end = i > 0 && i < last - 2 && i % 2 == 0; /* what a block adds to the stream */
@@ -83,8 +83,6 @@ void sq_net_randomise(struct sq_net *n, uint64_t seed, const float *prior)
         for (size_t k = l->weight; k < l->bias; k++)
             n->theta[k] = std * sq_random_normal(&r);
     }
-    for (int k = 0; k < n->layer[last].out; k++)
-        n->theta[n->layer[last].bias + (size_t)k] = logf(prior[k % classes]);
 }
 
 int sq_net_reach(const struct sq_net_shape *s)

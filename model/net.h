@@ -56,8 +56,8 @@ struct sq_net {
 /* Checks the shape and lays out zero parameters. Caller finishes. */
 enum sq_status sq_net_init(struct sq_net *n, const struct sq_net_shape *s, struct sq_err *e) SQ_CHECK;
 void sq_net_finish(struct sq_net *n);
-/* He's initialisation, seeded; residual branches begin small, class scores at `prior` (classes). */
-void sq_net_randomise(struct sq_net *n, uint64_t seed, const float *prior);
+/* He's initialisation, seeded; residual branches and class scores begin small. */
+void sq_net_randomise(struct sq_net *n, uint64_t seed);
 /* Cells of context that one output cell sees to each side. */
 int sq_net_reach(const struct sq_net_shape *s);
 

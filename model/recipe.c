@@ -83,7 +83,8 @@ static void put(const struct text *t, struct sq_recipe *r)
     r->sample = (struct sq_sample_params){.size = t->size & ~1, .leads = t->leads, .most_lead_s = t->most_lead_s,
                                           .most_stride = t->most_stride, .most_step_s = t->most_step_s,
                                           .thinned = (float)t->thinned, .twin = (float)t->twin,
-                                          .gain_sigma = (float)t->gain_sigma};
+                                          .gain_sigma = (float)t->gain_sigma, .n_edge = t->n_edge};
+    memcpy(r->sample.edge_mmh, t->edge_mmh, (size_t)t->n_edge * sizeof *t->edge_mmh);
     r->optimiser = (struct sq_optimiser_params){.rate = t->rate, .decay = t->decay, .average = t->average,
                                                 .clip = t->clip, .warmup = t->warmup, .steps = t->steps};
 }

@@ -1,5 +1,6 @@
 #include "sample.h"
 
+#include "advect.h"
 #include "scene_features.h"
 
 #include <math.h>
@@ -20,7 +21,10 @@ struct sq_library {
     int n_event, n_start;
     int *first;          /* [n_event + 1] starts of each event */
     struct start *start;
+    double *mass;        /* [n_event] draws of the events up to each, as sqrt(area * starts), added up */
     float *window, *window2, *features; /* one sample before it is turned */
+    float *planes;       /* (n_edge, size, size) */
+    float *newest, *tmp; /* (sight), and the scratch of advection */
 };
 
 static int leads_ahead(const struct sq_library *l, const struct start *s, int *ret_frame)
@@ -65,6 +69,36 @@ static int collect(struct sq_library *l, const struct sq_cube *cubes, int n_cube
     return n;
 }
 
+/* A wide grid and a long event say more than small ones, but not in proportion: its windows are alike. */
+static void weigh_events(struct sq_library *l, const struct sq_cube *cubes)
+{
+    double sum = 0;
+    for (int k = 0; k < l->n_event; k++) {
+        double cell = cubes[k].cell_m[0] * cubes[k].cell_m[1];
+        int starts = l->first[k + 1] - l->first[k];
+        sum += sqrt((double)sq_grid_cells(&cubes[k].grid) * sqrt(cell) * starts);
+        l->mass[k] = sum;
+    }
+}
+
+/* Room for the widest sight and its scratch. */
+static enum sq_status sight_room(struct sq_library *l, const struct sq_cube *cubes, struct sq_err *e)
+{
+    size_t newest = 0, tmp = 0;
+    for (int k = 0; k < l->n_event; k++) {
+        const struct sq_grid *g = &cubes[k].grid;
+        struct sq_window win = {(g->ny - l->p.size) / 2, (g->nx - l->p.size) / 2, l->p.size, l->p.size};
+        win.row = win.row > 0 ? win.row : 0, win.col = win.col > 0 ? win.col : 0;
+        struct sq_window s = sq_advect_sight(&cubes[k], &win, l->p.most_lead_s);
+        /* a window elsewhere may be aligned otherwise: 8 cells more */
+        size_t cells = (size_t)(s.h + 8) * (size_t)(s.w + 8), room = 5 * cells;
+        newest = cells > newest ? cells : newest;
+        tmp = room > tmp ? room : tmp;
+    }
+    enum sq_status st = sq_alloc((void **)&l->newest, newest, sizeof *l->newest, "samples", e);
+    return st ? st : sq_alloc((void **)&l->tmp, tmp, sizeof *l->tmp, "samples", e);
+}
+
 enum sq_status sq_library_create(const struct sq_cube *cubes, int n_cubes, const struct sq_sample_params *p,
                                  struct sq_library **ret, struct sq_err *e)
 {
@@ -82,14 +116,20 @@ enum sq_status sq_library_create(const struct sq_cube *cubes, int n_cubes, const
     if (!s)
         s = sq_alloc((void **)&l->first, (size_t)n_cubes + 1, sizeof *l->first, "samples", e);
     if (!s)
-        s = sq_alloc((void **)&l->window, cells * (2 + SQ_FEATURES), sizeof *l->window, "samples", e);
+        s = sq_alloc((void **)&l->mass, (size_t)n_cubes, sizeof *l->mass, "samples", e);
+    if (!s)
+        s = sq_alloc((void **)&l->window, cells * (2 + SQ_FEATURES + SQ_CLASS_MAX), sizeof *l->window, "samples", e);
+    if (!s)
+        s = sight_room(l, cubes, e);
     if (s) {
         sq_library_destroy(&l);
         return s;
     }
     l->window2 = l->window + cells;
     l->features = l->window2 + cells;
+    l->planes = l->features + cells * SQ_FEATURES;
     collect(l, cubes, n_cubes);
+    weigh_events(l, cubes);
     *ret = l;
     return SQ_OK;
 }
@@ -107,7 +147,10 @@ void sq_library_destroy(struct sq_library **l)
     }
     free((*l)->start);
     free((*l)->first);
+    free((*l)->mass);
     free((*l)->window);
+    free((*l)->newest);
+    free((*l)->tmp);
     free(*l);
     *l = NULL;
 }
@@ -175,7 +218,9 @@ static struct start *choose(struct sq_library *l, struct sq_random *r, struct sq
     struct start *s = NULL;
     win->h = win->w = l->p.size;
     for (int attempt = 0; attempt < 100; attempt++) {
-        int k = sq_random_below(r, l->n_event);
+        int k = 0;
+        for (double at = sq_random_uniform(r) * l->mass[l->n_event - 1]; k < l->n_event - 1 && at >= l->mass[k];)
+            k++;
         if (l->first[k] == l->first[k + 1])
             continue;
         s = &l->start[l->first[k] + sq_random_below(r, l->first[k + 1] - l->first[k])];
@@ -246,8 +291,45 @@ static enum sq_status draw_truth(struct sq_library *l, struct start *s, const st
     return SQ_OK;
 }
 
-enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, int *lead_s,
-                               struct sq_err *e)
+/* What of the window lies inside the grid. */
+static struct sq_window inside(const struct sq_grid *g, const struct sq_window *win)
+{
+    int top = win->row > 0 ? win->row : 0, left = win->col > 0 ? win->col : 0;
+    int bottom = win->row + win->h < g->ny ? win->row + win->h : g->ny;
+    int right = win->col + win->w < g->nx ? win->col + win->w : g->nx;
+    return (struct sq_window){top, left, bottom - top, right - left};
+}
+
+/* Advection probabilities of each lead; 0 outside the grid, where truth does not count. The stronger rain is made,
+ * the lower the rate that it had. */
+static void draw_base(struct sq_library *l, const struct start *s, const struct sq_window *win, float gain, int turn,
+                      const int *lead_s, float *base)
+{
+    const int size = l->p.size, n = l->p.n_edge;
+    size_t cells = (size_t)size * (size_t)size;
+    struct sq_window in = inside(&s->cube->grid, win);
+    float edge[SQ_CLASS_MAX], *planes = l->planes;
+    for (int k = 0; k < n; k++)
+        edge[k] = l->p.edge_mmh[k] / gain;
+    int last = 0;
+    for (int k = 0; k < l->p.leads; k++)
+        last = lead_s[k] > last ? lead_s[k] : last;
+    struct sq_newest newest = {sq_advect_sight(s->cube, &in, last), l->newest};
+    sq_scene_composite(&s->scene, &newest.win, l->newest, l->tmp);
+    for (int k = 0; k < l->p.leads; k++) {
+        sq_advect_share(s->cube, &newest, lead_s[k], &in, edge, n, planes, l->tmp);
+        for (int c = 0; c < n; c++, base += cells) {
+            memset(l->window, 0, cells * sizeof *l->window);
+            for (int i = 0; i < in.h; i++)
+                memcpy(l->window + (size_t)(in.row - win->row + i) * (size_t)size + (size_t)(in.col - win->col),
+                       planes + ((size_t)c * (size_t)in.h + (size_t)i) * (size_t)in.w, (size_t)in.w * sizeof *planes);
+            turn_floats(l->window, base, turn, size, 1);
+        }
+    }
+}
+
+enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, float *base,
+                               int *lead_s, struct sq_err *e)
 {
     struct sq_window win;
     struct start *s = choose(l, r, &win);
@@ -258,5 +340,8 @@ enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float 
     int turn = sq_random_below(r, 8);
     sq_features(&s->scene, &win, gain, l->features, l->window);
     turn_floats(l->features, features, turn, l->p.size, SQ_FEATURES);
-    return draw_truth(l, s, &win, r, gain, turn, truth, lead_s, e);
+    st = draw_truth(l, s, &win, r, gain, turn, truth, lead_s, e);
+    if (!st)
+        draw_base(l, s, &win, gain, turn, lead_s, base);
+    return st;
 }

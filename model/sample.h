@@ -4,6 +4,7 @@
 #define SQ_MODEL_SAMPLE_H
 
 #include "random.h"
+#include "net.h"
 #include "scene.h"
 
 struct sq_sample_params {
@@ -16,6 +17,8 @@ struct sq_sample_params {
     int n_native;      /* events from this one on are coarse twins, drawn `twin` times as often */
     float twin;        /* [0, 1] */
     float gain_sigma;  /* rates are multiplied by exp(N(0, sigma)) */
+    int n_edge;        /* of the advection probabilities */
+    float edge_mmh[SQ_CLASS_MAX - 1];
 };
 
 struct sq_library; /* all starts of all events; motion is estimated when a start is first drawn */
@@ -26,9 +29,10 @@ enum sq_status sq_library_create(const struct sq_cube *cubes, int n_cubes, const
 void sq_library_destroy(struct sq_library **l);
 int sq_library_starts(const struct sq_library *l);
 
-/* One sample: features (size, size, SQ_FEATURES); truth (leads, size, size), mm/h, NaN = does not count, and
- * lead_s (leads); a start with fewer leads repeats some as NaN. */
-enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, int *lead_s,
-                               struct sq_err *e) SQ_CHECK;
+/* One sample: features (size, size, SQ_FEATURES); truth (leads, size, size), mm/h, NaN = does not count; base
+ * (leads, n_edge, size, size), advection probabilities; and lead_s (leads); a start with fewer leads repeats some
+ * as NaN. */
+enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, float *base,
+                               int *lead_s, struct sq_err *e) SQ_CHECK;
 
 #endif

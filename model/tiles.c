@@ -245,8 +245,8 @@ SQ_HOT static void score_cells(enum sq_dtype t, const void *hidden, const struct
 }
 
 /* One row of the window, one tile wide at a time. */
-static void exceed_row(const struct sq_hidden *h, int view, int row, int col, int w, const struct blended *head, float *ret,
-                       size_t stride, float *tmp)
+static void exceed_row(const struct sq_hidden *h, int view, int row, int col, int w, const struct blended *head,
+                       const float *base, float *ret, size_t stride, float *tmp)
 {
     int C = head->classes;
     for (int j = 0; j < w;) {
@@ -256,7 +256,7 @@ static void exceed_row(const struct sq_hidden *h, int view, int row, int col, in
             size_t at = ((size_t)view * (size_t)h->size + (size_t)(row - r * h->size)) * (size_t)h->size +
                         (size_t)(col + j - c * h->size);
             score_cells(h->type, tile + at * (size_t)head->in * element(h), head, (size_t)n, tmp);
-            sq_head_exceed(C, tmp, (size_t)n, ret + j, stride);
+            sq_head_exceed(C, tmp, base + j, (size_t)n, ret + j, stride);
         } else {
             for (int k = 0; k < C - 1; k++)
                 memset(ret + (size_t)k * stride + (size_t)j, 0, (size_t)n * sizeof *ret);
@@ -265,7 +265,8 @@ static void exceed_row(const struct sq_hidden *h, int view, int row, int col, in
     }
 }
 
-void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, float *ret, float *tmp)
+void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, const float *base,
+                      float *ret, float *tmp)
 {
     const struct sq_net *n = &h->w->net;
     struct blended head;
@@ -273,8 +274,8 @@ void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_
     blend_head(n, lead_s, &head);
     float *view = h->views > 1 ? tmp + (size_t)win->w * (size_t)sq_net_classes(&n->shape) : ret;
     for (int v = 0; v < h->views; v++) {
-        for (int i = 0; i < win->h; i++)
-            exceed_row(h, v, win->row + i, win->col, win->w, &head, view + (size_t)i * (size_t)win->w, stride, tmp);
+        for (size_t i = 0; i < stride; i += (size_t)win->w)
+            exceed_row(h, v, win->row + (int)(i / (size_t)win->w), win->col, win->w, &head, base + i, view + i, stride, tmp);
         if (h->views == 1)
             break;
         for (size_t i = 0; i < all; i++)

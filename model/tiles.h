@@ -13,8 +13,10 @@ enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scen
                                 struct sq_hidden **ret, struct sq_err *e) SQ_CHECK;
 void sq_hidden_destroy(struct sq_hidden **h);
 
-/* Exceedance probabilities at the class edges in the moving frame: ret (n_edge, win->h, win->w); the window lies
- * inside the grid. tmp ((win->h + 1) * win->w * classes). 0 where there is no tile. */
-void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, float *ret, float *tmp);
+/* Exceedance probabilities at the class edges in the moving frame: ret, and base, those of advection, are
+ * (n_edge, win->h, win->w); the window lies inside the grid. tmp ((win->h + 1) * win->w * classes). 0 where there is
+ * no tile. */
+void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, const float *base,
+                      float *ret, float *tmp);
 
 #endif

@@ -26,7 +26,7 @@ struct run {
     struct sq_weights weights;
     struct sq_optimiser optimiser;
     struct sq_random random;
-    float *gradient, *features, *truth, *d_scores;
+    float *gradient, *features, *truth, *base, *d_scores;
     int *lead_s;
     FILE *log;
     double loss, entropy, crps; /* running means */
@@ -89,15 +89,6 @@ static enum sq_status gather_events(struct run *r, const struct sq_cube *cubes, 
     return s;
 }
 
-static void prior(const struct sq_net_shape *s, float *ret)
-{
-    int n = sq_net_classes(s); /* 0.8 dry, the rest falling by a fifth from class to class: rain climate, roughly */
-    float rest = 0.2f, first = 0.2f * rest / (1 - powf(0.8f, (float)(n - 1)));
-    ret[0] = 1 - rest;
-    for (int c = 1; c < n; c++)
-        ret[c] = first * powf(0.8f, (float)(c - 1));
-}
-
 static enum sq_status arrays(struct run *r, struct sq_err *e)
 {
     const struct sq_recipe *q = &r->recipe;
@@ -110,6 +101,8 @@ static enum sq_status arrays(struct run *r, struct sq_err *e)
     if (!st)
         st = sq_alloc((void **)&r->truth, cells * (size_t)q->sample.leads, sizeof(float), "batch", e);
     if (!st)
+        st = sq_alloc((void **)&r->base, cells * (size_t)(q->sample.leads * s->n_edge), sizeof(float), "batch", e);
+    if (!st)
         st = sq_alloc((void **)&r->lead_s, (size_t)(q->batch * q->sample.leads), sizeof(int), "batch", e);
     if (!st)
         st = sq_alloc((void **)&r->d_scores, scores, sizeof(float), "batch", e);
@@ -120,12 +113,10 @@ static enum sq_status build_network(struct run *r, struct sq_err *e)
 {
     const struct sq_recipe *q = &r->recipe;
     enum sq_dtype t = q->bf16 && sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32;
-    float p[SQ_CLASS_MAX];
     enum sq_status s = sq_net_init(&r->weights.net, &q->net, e);
     if (s)
         return s;
-    prior(&q->net, p);
-    sq_net_randomise(&r->weights.net, q->seed, p);
+    sq_net_randomise(&r->weights.net, q->seed);
     s = sq_optimiser_init(&r->optimiser, &q->optimiser, r->weights.net.n_parameters, r->weights.net.theta, e);
     if (!s)
         s = sq_kernels_create(SQ_BACKEND_DNNL, t, &r->kernels, e);
@@ -169,7 +160,8 @@ static enum sq_status draw_batch(struct run *r, struct sq_err *e)
     enum sq_status st = SQ_OK;
     for (int k = 0; k < r->recipe.batch && !st; k++)
         st = sq_library_draw(r->library, &r->random, r->features + (size_t)k * cells * SQ_FEATURES,
-                             r->truth + (size_t)(k * s->leads) * cells, r->lead_s + k * s->leads, e);
+                             r->truth + (size_t)(k * s->leads) * cells,
+                             r->base + (size_t)(k * s->leads * s->n_edge) * cells, r->lead_s + k * s->leads, e);
     return st;
 }
 
@@ -185,7 +177,8 @@ static struct sq_loss batch_loss(struct run *r, const float *scores)
     for (int k = 0; k < q->batch; k++)
         for (int l = 0; l < q->sample.leads; l++)
             sq_head_loss(&q->net, r->lead_s[k * q->sample.leads + l], q->crps_weight, 1 / (float)(seen ? seen : 1),
-                         scores + (size_t)k * stride, r->truth + (size_t)(k * q->sample.leads + l) * cells, cells,
+                         scores + (size_t)k * stride,
+                         r->base + (size_t)((k * q->sample.leads + l) * q->net.n_edge) * cells, r->truth + (size_t)(k * q->sample.leads + l) * cells, cells,
                          r->d_scores + (size_t)k * stride, &loss);
     return loss;
 }
@@ -313,6 +306,7 @@ static void finish(struct run *r)
     free(r->gradient);
     free(r->features);
     free(r->truth);
+    free(r->base);
     free(r->lead_s);
     free(r->d_scores);
     sq_recipe_finish(&r->recipe);

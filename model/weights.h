@@ -8,7 +8,7 @@
 #include "optimiser.h"
 #include "random.h"
 
-#define SQ_WEIGHTS_VERSION 1
+#define SQ_WEIGHTS_VERSION 2
 
 struct sq_weights {
     struct sq_net net;

@@ -19,18 +19,17 @@ struct bench {
     struct sq_net net;
     struct sq_kernels *kernels;
     struct sq_net_run *run;
-    float features[CELLS * SQ_FEATURES], truth[CELLS], *d_scores, *gradient;
+    float features[CELLS * SQ_FEATURES], truth[CELLS], base[4 * CELLS], *d_scores, *gradient;
 };
 
 static void bench_start(struct bench *b, enum sq_backend backend)
 {
     struct sq_err err = {0};
     struct sq_net_shape s = small_shape();
-    const float prior[5] = {0.6f, 0.2f, 0.1f, 0.06f, 0.04f};
     struct sq_random r = sq_random_seed(7, 3);
     *b = (struct bench){0};
     REQUIRE_OK(sq_net_init(&b->net, &s, &err));
-    sq_net_randomise(&b->net, 5, prior);
+    sq_net_randomise(&b->net, 5);
     for (size_t i = 0; i < b->net.n_parameters; i++) /* biases too, or their slopes are met at a special place */
         b->net.theta[i] += 0.02f * sq_random_normal(&r);
     REQUIRE_OK(sq_kernels_create(backend, SQ_F32, &b->kernels, &err));
@@ -39,6 +38,11 @@ static void bench_start(struct bench *b, enum sq_backend backend)
         b->features[i] = sq_random_normal(&r);
     for (int i = 0; i < CELLS; i++)
         b->truth[i] = i % 7 == 0 ? NAN : expf(2 * sq_random_normal(&r));
+    for (int i = 0; i < CELLS; i++) {
+        float p = 1;
+        for (int k = 0; k < 4; k++) /* falls from edge to edge, and is now and then 0 */
+            b->base[k * CELLS + i] = p = i % 5 == k ? 0 : p * sq_random_uniform(&r);
+    }
     b->d_scores = calloc(CELLS * 2 * 5, sizeof(float));
     b->gradient = calloc(b->net.n_parameters, sizeof(float));
 }
@@ -58,7 +62,7 @@ static double loss_of(struct bench *b)
     sq_net_run_load(b->run, &b->net);
     const float *scores = sq_net_forward(b->run, b->features);
     memset(b->d_scores, 0, CELLS * 2 * 5 * sizeof(float));
-    sq_head_loss(&b->net.shape, 500, 0.5f, 1.0f / CELLS, scores, b->truth, CELLS, b->d_scores, &l);
+    sq_head_loss(&b->net.shape, 500, 0.5f, 1.0f / CELLS, scores, b->base, b->truth, CELLS, b->d_scores, &l);
     return l.sum / CELLS;
 }
 
@@ -137,18 +141,45 @@ static void inference_equals_training(void **state)
     free(b);
 }
 
+/* What the head makes of a class that advection gives q. */
+static float base_class(float q, int class, int classes)
+{
+    float rest = 0.2f, first = rest * 0.2f / (1 - powf(0.8f, (float)(classes - 1)));
+    return (1 - SQ_HEAD_FLOOR) * q + SQ_HEAD_FLOOR * (class ? first * powf(0.8f, (float)(class - 1)) : 1 - rest);
+}
+
+/* A network that knows nothing forecasts what advection does. */
+static void scores_of_zero_are_advection(void **state)
+{
+    (void)state;
+    enum { N = 21, CLASSES = 5 };
+    float score[N * CLASSES] = {0}, base[4 * N], p[4 * N];
+    for (int i = 0; i < N; i++)
+        for (int k = 0; k < 4; k++)
+            base[k * N + i] = (float)(i * (4 - k)) / (4 * N);
+    sq_head_exceed(CLASSES, score, base, N, p, N);
+    for (int i = 0; i < N; i++) {
+        float above = 0;
+        for (int k = 3; k >= 0; k--) {
+            above += base_class(base[k * N + i] - (k < 3 ? base[(k + 1) * N + i] : 0), k + 1, CLASSES);
+            REQUIRE_NEAR(p[k * N + i], above, 1e-5);
+        }
+    }
+}
+
 static void loss_is_lowest_at_the_truth(void **state)
 {
     (void)state;
     struct sq_net_shape s = small_shape();
     float truth[2] = {3, NAN}, d[2 * 10] = {0}, right[2 * 10] = {0}, wrong[2 * 10] = {0};
+    float base[4 * 2] = {0.6f, 0.6f, 0.4f, 0.4f, 0.2f, 0.2f}; /* classes 2 and 4 are likely alike */
     struct sq_loss a = {0}, b = {0};
     right[2] = right[5 + 2] = 20; /* 1 to 5 mm/h is class 2, at both nodes */
     wrong[4] = wrong[5 + 4] = 20;
-    sq_head_loss(&s, 600, 0.5f, 1, right, truth, 2, d, &a);
-    sq_head_loss(&s, 600, 0.5f, 1, wrong, truth, 2, d, &b);
+    sq_head_loss(&s, 600, 0.5f, 1, right, base, truth, 2, d, &a);
+    sq_head_loss(&s, 600, 0.5f, 1, wrong, base, truth, 2, d, &b);
     REQUIRE_NEAR(a.sum, 0, 1e-5);
-    REQUIRE_NEAR(b.entropy, 20, 1e-3);
+    REQUIRE_NEAR(b.entropy, 20 + logf(base_class(0, 4, 5)) - logf(base_class(0.2f, 2, 5)), 1e-3);
     REQUIRE_NEAR(b.crps, (20 - 1) * 0.5 + (20 - 5), 1e-3); /* w of 5 and of 20 mm/h, both missed by one */
     assert_true(a.cells == 1 && b.cells == 1);
     for (int i = 10; i < 20; i++)
@@ -216,6 +247,7 @@ int main(void)
         cmocka_unit_test(gradients_reference),
         cmocka_unit_test(gradients_onednn),
         cmocka_unit_test(inference_equals_training),
+        cmocka_unit_test(scores_of_zero_are_advection),
         cmocka_unit_test(loss_is_lowest_at_the_truth),
         cmocka_unit_test(leads_blend),
         cmocka_unit_test(optimiser_descends),

@@ -22,9 +22,8 @@ static struct sq_weights some_weights(void)
                              .n_node = 2, .node_s = {600, 3600}, .n_edge = 3, .edge_mmh = {0.1f, 1, 10}};
     struct sq_weights w = {.name = "tiny", .least_step_s = 240, .most_step_s = 900, .least_cell_m = 500,
                            .most_cell_m = 4000};
-    const float prior[4] = {0.7f, 0.2f, 0.09f, 0.01f};
     REQUIRE_OK(sq_net_init(&w.net, &s, &err));
-    sq_net_randomise(&w.net, 3, prior);
+    sq_net_randomise(&w.net, 3);
     w.recipe = strdup("name: tiny\n");
     return w;
 }

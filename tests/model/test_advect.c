@@ -1,0 +1,117 @@
+/* Advection probabilities: against sums written out, and the same whatever the window. */
+#include "test.h"
+
+#include "advect.h"
+#include "random.h"
+
+enum { NY = 150, NX = 170 };
+
+static struct sq_cube plain(void)
+{
+    return (struct sq_cube){.grid = {.nx = NX, .ny = NY, .dx = 1000, .dy = 1000}, .cell_m = {1000, 1000}};
+}
+
+/* Blobs of rain, a corner not observed. */
+static float *some_rain(void)
+{
+    struct sq_random r = sq_random_seed(3, 1);
+    float *rate = calloc(NY * NX, sizeof *rate);
+    for (int k = 0; k < 60; k++) {
+        int row = sq_random_below(&r, NY - 8), col = sq_random_below(&r, NX - 8);
+        float v = expf(sq_random_normal(&r));
+        for (int i = 0; i < 8 * 8; i++)
+            rate[(row + i / 8) * NX + col + i % 8] = v;
+    }
+    for (int i = 0; i < 40; i++)
+        for (int j = 0; j < 50; j++)
+            rate[i * NX + j] = NAN;
+    return rate;
+}
+
+/* The share at or above t under a Gaussian of sigma cells around (row, col). */
+static double summed(const float *rate, int row, int col, double sigma, float t)
+{
+    double wet = 0, seen = 0;
+    for (int i = 0; i < NY; i++)
+        for (int j = 0; j < NX; j++) {
+            double w = exp(-0.5 * ((i - row) * (i - row) + (j - col) * (j - col)) / (sigma * sigma));
+            seen += isnan(rate[i * NX + j]) ? 0 : w;
+            wet += rate[i * NX + j] >= t ? w : 0;
+        }
+    return wet / seen;
+}
+
+static void share(const float *rate, double lead_s, const struct sq_window *win, const float *edge, int n, float *ret)
+{
+    struct sq_cube c = plain();
+    const struct sq_newest newest = {{0, 0, NY, NX}, rate};
+    float *tmp = malloc(sq_advect_room(&c, win, lead_s) * sizeof *tmp);
+    sq_advect_share(&c, &newest, lead_s, win, edge, n, ret, tmp);
+    free(tmp);
+}
+
+/* Leads at which the cells counted are 1, 2 and 4 wide. */
+static const int leads_min[] = {10, 30, 60};
+
+static void share_is_the_gaussian_sum(void **state)
+{
+    (void)state;
+    const float edge[2] = {0.1f, 2};
+    float *rate = some_rain(), *p = malloc(2 * NY * NX * sizeof *p);
+    const struct sq_window all = {0, 0, NY, NX};
+    for (int l = 0; l < 3; l++) {
+        share(rate, leads_min[l] * 60, &all, edge, 2, p);
+        for (int row = 3; row < NY; row += 24)
+            for (int col = 5; col < NX; col += 23)
+                for (int k = 0; k < 2 && !isnan(rate[row * NX + col]); k++) /* running means of whole widths */
+                    REQUIRE_NEAR(p[(k * NY + row) * NX + col], summed(rate, row, col, 0.25 * leads_min[l], edge[k]), 0.07);
+    }
+    free(rate);
+    free(p);
+}
+
+static void windows_change_nothing(void **state)
+{
+    (void)state;
+    const float edge[1] = {0.5f};
+    float *rate = some_rain(), *p = malloc(NY * NX * sizeof *p), *q = malloc(NY * NX * sizeof *q);
+    const struct sq_window all = {0, 0, NY, NX}, part[] = {{61, 70, 33, 41}, {0, 0, 9, 11}, {143, 101, 7, 69}};
+    for (int l = 0; l < 3; l++) {
+        share(rate, leads_min[l] * 60, &all, edge, 1, p);
+        for (size_t w = 0; w < sizeof part / sizeof *part; w++) {
+            share(rate, leads_min[l] * 60, &part[w], edge, 1, q);
+            for (int i = 0; i < part[w].h; i++)
+                for (int j = 0; j < part[w].w; j++)
+                    REQUIRE_NEAR(q[i * part[w].w + j], p[(part[w].row + i) * NX + part[w].col + j], 1e-5);
+        }
+    }
+    free(rate);
+    free(p);
+    free(q);
+}
+
+/* What a late lead sees holds what an early one does: samples gather once for all leads. */
+static void sight_grows_with_lead(void **state)
+{
+    (void)state;
+    struct sq_cube c = plain();
+    const struct sq_window win = {70, 81, 7, 5};
+    struct sq_window last = win;
+    for (int lead_s = 60; lead_s <= 7200; lead_s += 60) {
+        struct sq_window s = sq_advect_sight(&c, &win, lead_s);
+        assert_true(s.row <= last.row && s.col <= last.col);
+        assert_true(s.row + s.h >= last.row + last.h && s.col + s.w >= last.col + last.w);
+        last = s;
+    }
+    assert_true(last.row == 0 && last.col == 0 && last.h == NY && last.w == NX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(share_is_the_gaussian_sum),
+        cmocka_unit_test(windows_change_nothing),
+        cmocka_unit_test(sight_grows_with_lead),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
