@@ -72,7 +72,10 @@ void sq_scene_composite(const struct sq_scene *s, const struct sq_window *win, f
     size_t n = (size_t)win->h * (size_t)win->w;
     sq_scene_slot(s, 0, win, ret);
     for (int k = 1; k < SQ_SLOTS; k++) {
-        if (s->slot[k] < 0)
+        size_t holes = 0;
+        for (size_t i = 0; i < n; i++)
+            holes += isnan(ret[i]);
+        if (s->slot[k] < 0 || holes == 0)
             continue;
         sq_scene_slot(s, k, win, tmp);
         for (size_t i = 0; i < n; i++)
