@@ -50,6 +50,7 @@ void sq_nowcast_destroy(struct sq_nowcast **n);
 struct sq_train_params {
     const char *recipe;   /* path of a YAML recipe */
     const char *out;      /* weights file; OUT.ckpt and OUT.log.csv stand beside it while it learns */
+    const char *from;     /* weights to begin with, of the recipe's shape; NULL: from nothing */
     bool resume;          /* go on from OUT.ckpt */
     double minutes;       /* stop (with a checkpoint and weights) after this long; 0 = recipe's steps */
     int threads;

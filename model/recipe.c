@@ -14,7 +14,7 @@ struct text {
     float edge_mmh[SQ_CLASS_MAX - 1];
     int n_edge;
     int size, leads, most_lead_s, most_stride, most_step_s;
-    double thinned, twin, gain_sigma, crps_weight;
+    double thinned, twin, gain_sigma, blind, crps_weight;
     double rate, decay, average, clip;
     int warmup, steps;
 };
@@ -42,6 +42,7 @@ static const struct sq_config_key keys[] = {
     {"coarsen", SQ_CONFIG_WHOLE, AT(coarsen), 0, 0, 1, 8, NULL},
     {"twin", SQ_CONFIG_REAL, AT(twin), 0, 0, 0, 1, NULL},
     {"gain_sigma", SQ_CONFIG_REAL, AT(gain_sigma), 0, 0, 0, 2, NULL},
+    {"blind", SQ_CONFIG_REAL, AT(blind), 0, 0, 0, 1, NULL},
     {"crps_weight", SQ_CONFIG_REAL, AT(crps_weight), 0, 0, 0, 100, NULL},
     {"batch", SQ_CONFIG_WHOLE, AT(batch), 0, 0, 1, 256, NULL},
     {"steps", SQ_CONFIG_WHOLE, AT(steps), 0, 0, 1, 1e8, NULL},
@@ -59,7 +60,7 @@ static struct text defaults(void)
                      .stacks = 2, .dilation = {1, 2, 4, 8, 16}, .n_dilation = 5, .up = 20, .hidden = 32,
                      .node_s = {300, 600, 900, 1200, 1800, 2400, 3000, 3600}, .n_node = 8, .n_edge = SQ_THRESHOLDS,
                      .size = 128, .leads = 4, .most_lead_s = 3600, .most_stride = 3, .most_step_s = 900,
-                     .thinned = 0.3, .twin = 0.4, .gain_sigma = 0.25, .crps_weight = 0.5, .rate = 2e-3,
+                     .thinned = 0.3, .twin = 0.4, .gain_sigma = 0.6, .blind = 0.3, .crps_weight = 0.5, .rate = 2e-3,
                      .decay = 0.01, .average = 0.999, .clip = 1, .warmup = 200, .steps = 10000};
     memcpy(t.edge_mmh, sq_thresholds_mmh, sizeof sq_thresholds_mmh);
     return t;
@@ -83,7 +84,8 @@ static void put(const struct text *t, struct sq_recipe *r)
     r->sample = (struct sq_sample_params){.size = t->size & ~1, .leads = t->leads, .most_lead_s = t->most_lead_s,
                                           .most_stride = t->most_stride, .most_step_s = t->most_step_s,
                                           .thinned = (float)t->thinned, .twin = (float)t->twin,
-                                          .gain_sigma = (float)t->gain_sigma, .n_edge = t->n_edge};
+                                          .gain_sigma = (float)t->gain_sigma,
+                                          .blind = (float)t->blind, .n_edge = t->n_edge};
     memcpy(r->sample.edge_mmh, t->edge_mmh, (size_t)t->n_edge * sizeof *t->edge_mmh);
     r->optimiser = (struct sq_optimiser_params){.rate = t->rate, .decay = t->decay, .average = t->average,
                                                 .clip = t->clip, .warmup = t->warmup, .steps = t->steps};

@@ -252,18 +252,18 @@ static void turn_floats(const float *in, float *out, int turn, int size, int cha
 }
 
 /* The newest observation stands for what can be forecast: cells never observed do not count. */
-static void mask_truth(const float *features, float *truth, size_t n, float gain)
+static void mask_truth(const float *features, float *truth, size_t n, struct sq_touch touch)
 {
     for (size_t i = 0; i < n; i++) {
         bool seen = false;
         for (int k = 0; k < SQ_SLOTS; k++)
             seen |= features[i * SQ_FEATURES + (size_t)(2 * k + 1)] > 0;
-        truth[i] = seen ? truth[i] * gain : NAN;
+        truth[i] = seen ? sq_touched(touch, truth[i]) : NAN;
     }
 }
 
 static enum sq_status draw_truth(struct sq_library *l, struct start *s, const struct sq_window *win, struct sq_random *r,
-                                 float gain, int turn, float *truth, int *lead_s, struct sq_err *e)
+                                 struct sq_touch touch, int turn, float *truth, int *lead_s, struct sq_err *e)
 {
     enum { MOST = 256 };
     int frame[MOST], n = leads_ahead(l, s, frame);
@@ -284,7 +284,7 @@ static enum sq_status draw_truth(struct sq_library *l, struct start *s, const st
             return st;
         const struct sq_motion *m = &s->scene.motion;
         sq_carry(s->cube->frame[f].rate_mmh, m, d, d + (size_t)m->mx * (size_t)m->my, win, true, l->window);
-        mask_truth(l->features, l->window, cells, gain);
+        mask_truth(l->features, l->window, cells, touch);
         turn_floats(l->window, out, turn, l->p.size, 1);
         lead_s[k] = (int)(s->cube->frame[f].time - s->cube->frame[s->frame].time);
     }
@@ -300,24 +300,23 @@ static struct sq_window inside(const struct sq_grid *g, const struct sq_window *
     return (struct sq_window){top, left, bottom - top, right - left};
 }
 
-/* Advection probabilities of each lead; 0 outside the grid, where truth does not count. The stronger rain is made,
- * the lower the rate that it had. */
-static void draw_base(struct sq_library *l, const struct start *s, const struct sq_window *win, float gain, int turn,
-                      const int *lead_s, float *base)
+/* Advection probabilities of each lead; 0 outside the grid, where truth does not count. */
+static void draw_base(struct sq_library *l, const struct start *s, const struct sq_window *win, struct sq_touch touch,
+                      int turn, const int *lead_s, float *base)
 {
     const int size = l->p.size, n = l->p.n_edge;
     size_t cells = (size_t)size * (size_t)size;
     struct sq_window in = inside(&s->cube->grid, win);
-    float edge[SQ_CLASS_MAX], *planes = l->planes;
-    for (int k = 0; k < n; k++)
-        edge[k] = l->p.edge_mmh[k] / gain;
+    float *planes = l->planes;
     int last = 0;
     for (int k = 0; k < l->p.leads; k++)
         last = lead_s[k] > last ? lead_s[k] : last;
     struct sq_newest newest = {sq_advect_sight(s->cube, &in, last), l->newest};
     sq_scene_composite(&s->scene, &newest.win, l->newest, l->tmp);
+    for (size_t i = 0; i < (size_t)newest.win.h * (size_t)newest.win.w; i++)
+        l->newest[i] = sq_touched(touch, l->newest[i]);
     for (int k = 0; k < l->p.leads; k++) {
-        sq_advect_share(s->cube, &newest, lead_s[k], &in, edge, n, planes, l->tmp);
+        sq_advect_share(s->cube, &newest, lead_s[k], &in, l->p.edge_mmh, n, planes, l->tmp);
         for (int c = 0; c < n; c++, base += cells) {
             memset(l->window, 0, cells * sizeof *l->window);
             for (int i = 0; i < in.h; i++)
@@ -328,6 +327,14 @@ static void draw_base(struct sq_library *l, const struct start *s, const struct 
     }
 }
 
+static struct sq_touch draw_touch(const struct sq_sample_params *p, struct sq_random *r)
+{
+    struct sq_touch t = {.gain = expf(p->gain_sigma * sq_random_normal(r))};
+    if (sq_random_uniform(r) < p->blind)
+        t.least_mmh = 0.1f * expf(logf(6) * sq_random_uniform(r));
+    return t;
+}
+
 enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, float *base,
                                int *lead_s, struct sq_err *e)
 {
@@ -336,12 +343,12 @@ enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float 
     enum sq_status st = make_ready(s, e);
     if (st)
         return st;
-    float gain = expf(l->p.gain_sigma * sq_random_normal(r));
+    struct sq_touch touch = draw_touch(&l->p, r);
     int turn = sq_random_below(r, 8);
-    sq_features(&s->scene, &win, gain, l->features, l->window);
+    sq_features(&s->scene, &win, touch, l->features, l->window);
     turn_floats(l->features, features, turn, l->p.size, SQ_FEATURES);
-    st = draw_truth(l, s, &win, r, gain, turn, truth, lead_s, e);
+    st = draw_truth(l, s, &win, r, touch, turn, truth, lead_s, e);
     if (!st)
-        draw_base(l, s, &win, gain, turn, lead_s, base);
+        draw_base(l, s, &win, touch, turn, lead_s, base);
     return st;
 }

@@ -17,6 +17,7 @@ struct sq_sample_params {
     int n_native;      /* events from this one on are coarse twins, drawn `twin` times as often */
     float twin;        /* [0, 1] */
     float gain_sigma;  /* rates are multiplied by exp(N(0, sigma)) */
+    float blind;       /* share of samples whose radar does not see rates below 0.1 to 0.6 mm/h */
     int n_edge;        /* of the advection probabilities */
     float edge_mmh[SQ_CLASS_MAX - 1];
 };

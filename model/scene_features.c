@@ -5,10 +5,10 @@
 #include <math.h>
 
 /* log2(1 + 10 r) / 4: 0 when dry, 0.25 at 0.1 mm/h, 2.2 at 50 mm/h. */
-SQ_HOT static void put_slot(const float *rate, float gain, size_t n, float *ret)
+SQ_HOT static void put_slot(const float *rate, struct sq_touch touch, size_t n, float *ret)
 {
     for (size_t i = 0; i < n; i++) {
-        float r = rate[i] * gain;
+        float r = sq_touched(touch, rate[i]);
         int seen = !isnan(r);
         ret[i * SQ_FEATURES] = seen ? 0.25f * log2f(1 + 10 * r) : 0;
         ret[i * SQ_FEATURES + 1] = (float)seen;
@@ -42,12 +42,12 @@ static void put_motion(const struct sq_scene *s, const struct sq_window *win, fl
         }
 }
 
-void sq_features(const struct sq_scene *s, const struct sq_window *win, float gain, float *ret, float *tmp)
+void sq_features(const struct sq_scene *s, const struct sq_window *win, struct sq_touch touch, float *ret, float *tmp)
 {
     size_t n = (size_t)win->h * (size_t)win->w;
     for (int k = 0; k < SQ_SLOTS; k++) {
         sq_scene_slot(s, k, win, tmp);
-        put_slot(tmp, gain, n, ret + 2 * k);
+        put_slot(tmp, touch, n, ret + 2 * k);
     }
     put_motion(s, win, ret);
 }

@@ -4,12 +4,32 @@
 
 #include "scene.h"
 
+#include <math.h>
+
 /* Channels of a cell: for each slot the scaled log rate (0 where not observed) and whether it was
  * observed (0 or 1); then cell size, step, speed and divergence of the motion, scaled to order 1. */
 enum { SQ_FEATURES = 2 * SQ_SLOTS + 4 };
 
-/* Rates are multiplied by `gain` first (augmentation; 1 when forecasting). ret (h, w, SQ_FEATURES); tmp
- * (h, w). No NaN leaves this function. */
-void sq_features(const struct sq_scene *s, const struct sq_window *win, float gain, float *ret, float *tmp);
+/* What training does to rates, so that other radars are met: they are multiplied by `gain`, then those below
+ * `least_mmh` are 0, as where a radar does not see light rain. NaN stays. */
+struct sq_touch {
+    float gain, least_mmh;
+};
+static const struct sq_touch sq_untouched = {1, 0};
+
+static inline float sq_touched(struct sq_touch t, float rate)
+{
+    rate *= t.gain;
+    return rate < t.least_mmh ? 0 : rate;
+}
+
+/* The rate (mm/h) that a scaled log rate stands for. */
+static inline float sq_feature_rate(float scaled)
+{
+    return 0.1f * (exp2f(4 * scaled) - 1);
+}
+
+/* ret (h, w, SQ_FEATURES); tmp (h, w). No NaN leaves this function. */
+void sq_features(const struct sq_scene *s, const struct sq_window *win, struct sq_touch touch, float *ret, float *tmp);
 
 #endif

@@ -129,7 +129,7 @@ static enum sq_status run_tile(struct sq_hidden *h, struct worker *k, const stru
         st = sq_alloc(&h->tile[r * h->cols + c], bytes, 1, "hidden layer", e);
     if (st)
         return st;
-    sq_features(s, &win, 1, k->features, k->tmp);
+    sq_features(s, &win, sq_untouched, k->features, k->tmp);
     for (int v = 0; v < h->views; v++) {
         mirror((char *)k->features, v, win.h, win.w, SQ_FEATURES * sizeof(float));
         /* the run owns this layer and writes it anew each time: it may be mirrored in place */

@@ -125,6 +125,43 @@ static enum sq_status build_network(struct run *r, struct sq_err *e)
     return s ? s : arrays(r, e);
 }
 
+static bool same_shape(const struct sq_net_shape *a, const struct sq_net_shape *b)
+{
+    return a->channels == b->channels && a->stacks == b->stacks && a->up == b->up && a->hidden == b->hidden &&
+           a->n_dilation == b->n_dilation && !memcmp(a->dilation, b->dilation, (size_t)a->n_dilation * sizeof *a->dilation) &&
+           a->n_node == b->n_node && !memcmp(a->node_s, b->node_s, (size_t)a->n_node * sizeof *a->node_s) &&
+           a->n_edge == b->n_edge && !memcmp(a->edge_mmh, b->edge_mmh, (size_t)a->n_edge * sizeof *a->edge_mmh);
+}
+
+/* Texts one under the other, the second under a heading. Frees the first. */
+static char *joined(char *a, const char *heading, const char *name, const char *b)
+{
+    char *text = NULL;
+    if (!a || asprintf(&text, "%s%s %s:\n%s", a, heading, name, b ? b : "") < 0)
+        text = NULL;
+    free(a);
+    return text;
+}
+
+/* Takes the parameters of r->p->from; what those learnt, and how, is told beside. */
+static enum sq_status begin_from(struct run *r, struct sq_err *e)
+{
+    struct sq_weights *from, *w = &r->weights;
+    enum sq_status s = sq_weights_read(r->p->from, &from, e);
+    if (s)
+        return s;
+    if (same_shape(&from->net.shape, &w->net.shape)) {
+        memcpy(w->net.theta, from->net.theta, w->net.n_parameters * sizeof *w->net.theta);
+        w->data = joined(w->data, "before that, as", from->name, from->data);
+        w->recipe = joined(w->recipe, "\n# ---- begun from", from->name, from->recipe);
+    } else {
+        s = sq_fail(e, SQ_FAILED, "%s: its network is not that of %s: begin with weights of the same shape", r->p->from,
+                    r->p->recipe);
+    }
+    sq_weights_destroy(&from);
+    return s;
+}
+
 /* What the weights file says of the data: one line an event. */
 static char *describe_data(const struct sq_cube *cubes, int n)
 {
@@ -165,6 +202,20 @@ static enum sq_status draw_batch(struct run *r, struct sq_err *e)
     return st;
 }
 
+/* CRPSb grows with the rain, and downpours would drown the rest: it is taken in parts of the rain that the window
+ * shows, as its newest frame has it (known beforehand, or the score would not be proper). */
+static float crps_weight(const struct run *r, int k)
+{
+    size_t cells = (size_t)r->recipe.sample.size * (size_t)r->recipe.sample.size;
+    const float *f = r->features + (size_t)k * cells * SQ_FEATURES;
+    double sum = 0, seen = 0;
+    for (size_t i = 0; i < cells; i++) {
+        sum += f[i * SQ_FEATURES + 1] > 0 ? sq_feature_rate(f[i * SQ_FEATURES]) : 0;
+        seen += f[i * SQ_FEATURES + 1];
+    }
+    return r->recipe.crps_weight / (0.2f + (float)(sum / (seen > 0 ? seen : 1)));
+}
+
 static struct sq_loss batch_loss(struct run *r, const float *scores)
 {
     const struct sq_recipe *q = &r->recipe;
@@ -174,12 +225,14 @@ static struct sq_loss batch_loss(struct run *r, const float *scores)
     for (size_t i = 0; i < all; i++)
         seen += !isnan(r->truth[i]);
     memset(r->d_scores, 0, stride * (size_t)q->batch * sizeof *r->d_scores);
-    for (int k = 0; k < q->batch; k++)
+    for (int k = 0; k < q->batch; k++) {
+        float weight = crps_weight(r, k);
         for (int l = 0; l < q->sample.leads; l++)
-            sq_head_loss(&q->net, r->lead_s[k * q->sample.leads + l], q->crps_weight, 1 / (float)(seen ? seen : 1),
+            sq_head_loss(&q->net, r->lead_s[k * q->sample.leads + l], weight, 1 / (float)(seen ? seen : 1),
                          scores + (size_t)k * stride,
                          r->base + (size_t)((k * q->sample.leads + l) * q->net.n_edge) * cells, r->truth + (size_t)(k * q->sample.leads + l) * cells, cells,
                          r->d_scores + (size_t)k * stride, &loss);
+    }
     return loss;
 }
 
@@ -332,6 +385,8 @@ enum sq_status sq_train(const struct sq_train_params *p, const struct sq_cube *c
     r.random = sq_random_seed(r.recipe.seed, 2);
     if (!s)
         describe(&r, cubes, n_cubes);
+    if (!s && p->from)
+        s = begin_from(&r, e);
     if (!s && p->resume)
         s = resume(&r, e);
     if (!s)

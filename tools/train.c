@@ -19,6 +19,7 @@ static const struct sq_command command = {
     "on with --resume, and WEIGHTS.log.csv the losses; an interrupt ends the run with both in place.\n"
     "With --scores or --share, INPUT is weights that are there, and what held-out events taught is put into them.\n",
     "  squall train -c configs/recipes/radar.yaml archive/*.nc -o mine.nc --minutes 60\n"
+    "  squall train -c configs/recipes/radar.yaml archive/*.nc -o mine.nc --from configs/weights/squall-radar.nc\n"
     "  squall forecast today/ -o out --weights mine.nc\n"};
 
 /* One path is one event. */
@@ -62,6 +63,7 @@ int sq_tool_train(int argc, char **argv)
     const struct sq_option table[] = {
         {"recipe", 'c', "RECIPE", "what to learn and how; see configs/recipes", sq_parse_text, &p.recipe},
         {"output", 'o', "WEIGHTS", "the file to write", sq_parse_text, &p.out},
+        {"from", 0, "WEIGHTS", "begin with what these learnt, on other archives perhaps", sq_parse_text, &p.from},
         {"resume", 0, NULL, "go on where WEIGHTS.ckpt stopped", NULL, &p.resume},
         {"scores", 0, "FILE", "a text, the scores of held-out events, to keep in WEIGHTS", sq_parse_text, &scores},
         {"share", 0, "S", "of advection probabilities in the forecast, 0 to 1", sq_parse_number, &share},

@@ -125,8 +125,8 @@ static void features_are_the_same_everywhere(void **state)
     struct sq_window all = {0, 0, NY, NX}, part = {40, 56, 32, 24};
     float *whole = malloc(NX * NY * SQ_FEATURES * sizeof(float)), *some = malloc(32 * 24 * SQ_FEATURES * sizeof(float));
     float *tmp = malloc(NX * NY * sizeof(float));
-    sq_features(&s, &all, 1, whole, tmp);
-    sq_features(&s, &part, 1, some, tmp);
+    sq_features(&s, &all, sq_untouched, whole, tmp);
+    sq_features(&s, &part, sq_untouched, some, tmp);
     for (int i = 0; i < NX * NY * SQ_FEATURES; i++)
         assert_true(isfinite(whole[i]));
     for (int i = 0; i < 32; i++)
