@@ -101,16 +101,13 @@ static enum sq_status report(const struct sq_verify_job *j, const float *thresho
     for (int i = 0; i < j->leads.n; i++)
         leads[i] = (int)lrint(j->leads.v[i] * 60);
     struct sq_verify_report r = {j->scores, thresholds, n_thresholds, km, n_km, leads, j->leads.n};
-    char path[SQ_PATH_MAX];
     printf("%d starts, %d maps compared\n", j->starts, j->leads_seen);
     sq_verify_table(&r, stdout);
     if (!j->folder)
         return SQ_OK;
-    if (snprintf(path, sizeof path, "%s/scores.csv", j->folder) >= (int)sizeof path)
-        return sq_fail(e, SQ_FAILED, "%.100s...: the path is too long", j->folder);
     enum sq_status st = sq_publish_folder(j->folder, e);
     if (!st)
-        st = sq_verify_csv(&r, path, e);
+        st = sq_verify_csv(&r, j->folder, e);
     if (!st)
         st = sq_verify_plots(&r, j->folder, e);
     return st;
@@ -163,14 +160,14 @@ static int run(struct sq_verify_job *j, int argc, char **argv)
                  "over the cells and starts that all have. Persistence, extrapolation and advection\n"
                  "are made from the observations and compared too. A forecast may cover a window of\n"
                  "the observations, or have cells a whole multiple of theirs. Prints a table; with\n"
-                 "-o also scores.csv and plots. Exit code 75: nothing was observed yet.\n",
+                 "-o also scores.csv, reliability.csv and plots. Exit code 75: nothing was observed yet.\n",
         .example =
             "  squall verify net=out/net adv=out/advection --truth radar/*.nc --leads 15,30,60 -o scores\n",
     };
     const struct sq_option table[] = {
         {"truth", 0, "INPUT...", "observations: files, folders or globs; name the forecasts first",
          parse_paths, &j->truth},
-        {"output", 'o', "DIR", "write scores.csv and plots there", sq_parse_text, &j->folder},
+        {"output", 'o', "DIR", "write scores, reliability and plots there", sq_parse_text, &j->folder},
         {"mask", 0, "FILE...", "netCDF masks of cells to score, one for each start", parse_paths, &j->masks},
         {"thresholds", 0, "LIST", "events in mm/h, those that forecasts have (0.1,0.2,1,2,5,10)",
          sq_parse_list, &j->thresholds},

@@ -84,8 +84,9 @@ struct sq_verify_report {
 };
 
 void sq_verify_table(const struct sq_verify_report *r, FILE *out);
-/* One row a label, lead ("all": pooled) and threshold; every score. */
-enum sq_status sq_verify_csv(const struct sq_verify_report *r, const char *path, struct sq_err *e) SQ_CHECK;
+/* scores.csv, one row a label, lead ("all": pooled) and threshold, every score; and reliability.csv, one row a label,
+ * lead, threshold and tenth of probability that was issued. */
+enum sq_status sq_verify_csv(const struct sq_verify_report *r, const char *folder, struct sq_err *e) SQ_CHECK;
 /* Reliability diagrams, and scores against lead, as PNG files in `folder`; the first 8 labels. */
 enum sq_status sq_verify_plots(const struct sq_verify_report *r, const char *folder,
                                struct sq_err *e) SQ_CHECK;

@@ -169,13 +169,33 @@ static void csv_write(const struct sq_verify_report *r, FILE *f)
                 csv_row(r, a.label[i], a.lead_s[k], r->threshold_mmh[t], f);
 }
 
-enum sq_status sq_verify_csv(const struct sq_verify_report *r, const char *path, struct sq_err *e)
+/* Reliability curves: a line a bin of probability that was issued. */
+static void reliability_write(const struct sq_verify_report *r, FILE *f)
+{
+    struct axes a = axes_of(r);
+    double p[BINS], o[BINS], count[BINS];
+    char text[32];
+    fputs("label,lead_min,threshold_mmh,forecast,observed,cells\n", f);
+    for (int k = 0; k < a.n_lead; k++)
+        for (int i = 0; i < a.n_label; i++)
+            for (int t = 0; t < r->n_thresholds; t++) {
+                int n = sq_scores_reliability(r->scores, a.label[i], a.lead_s[k], r->threshold_mmh[t], BINS, p, o, count);
+                for (int b = 0; b < n; b++) {
+                    csv_text(f, a.label[i]);
+                    fprintf(f, ",%s,%.6g,%.6g,%.6g,%.0f\n", lead_name(a.lead_s[k], text), (double)r->threshold_mmh[t], p[b],
+                            o[b], count[b]);
+                }
+            }
+}
+
+static enum sq_status publish(const struct sq_verify_report *r, void (*write)(const struct sq_verify_report *, FILE *),
+                              const char *path, struct sq_err *e)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (f)
-        csv_write(r, f);
+        write(r, f);
     bool bad = !f || ferror(f);
     if (f && fclose(f))
         bad = true;
@@ -183,6 +203,16 @@ enum sq_status sq_verify_csv(const struct sq_verify_report *r, const char *path,
         bad ? sq_fail(e, SQ_FAILED, "out of memory for %s", path) : sq_publish_bytes(path, text, size, e);
     free(text);
     return st;
+}
+
+enum sq_status sq_verify_csv(const struct sq_verify_report *r, const char *folder, struct sq_err *e)
+{
+    char path[SQ_PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/reliability.csv", folder) >= (int)sizeof path)
+        return sq_fail(e, SQ_FAILED, "%.100s...: the path is too long", folder);
+    enum sq_status st = publish(r, reliability_write, path, e);
+    snprintf(path, sizeof path, "%s/scores.csv", folder);
+    return st ? st : publish(r, csv_write, path, e);
 }
 
 /* ---- plots ------------------------------------------------------------------------------------------- */
