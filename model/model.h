@@ -5,6 +5,7 @@
 
 #include "core/cube.h"
 #include "core/forecast.h"
+#include "core/stack.h"
 
 #include <stdbool.h>
 
@@ -23,12 +24,16 @@ enum sq_status sq_weights_fit(const struct sq_weights *w, const struct sq_cube *
 /* Puts what was learnt on held-out events into a weights file, which is replaced whole: their scores, a text (NULL
  * leaves them), and the share of advection probabilities in the forecast, [0, 1] (below 0 leaves it; weights.h). */
 enum sq_status sq_weights_attach(const char *path, const char *scores, double share, struct sq_err *e) SQ_CHECK;
+/* What the network sees beside the radar; NULL: nothing. Valid as long as the weights. */
+const struct sq_stack_def *sq_weights_sources(const struct sq_weights *w);
 /* Prints what the file says of itself: recipe, data, scores, tensors. */
 void sq_weights_describe(const struct sq_weights *w, void (*line)(void *, const char *), void *arg);
 
 struct sq_nowcast_params {
     enum sq_method method;
     const struct sq_weights *weights; /* for SQ_METHOD_NETWORK; outlives the nowcast */
+    const struct sq_stack *stack;     /* what sq_weights_sources asks for, its target the cube's grid; any of it may
+                                         be missing; NULL: all of it. May go when the nowcast is made */
     int threads;                      /* 0 = all cores */
 };
 
@@ -57,8 +62,17 @@ struct sq_train_params {
     bool progress;        /* a line on stderr */
     const char *git;      /* git description, for the weights file */
 };
-/* `cubes`: every event whole. SIGINT/SIGTERM: set *stop and the next step ends the run with a checkpoint. */
-enum sq_status sq_train(const struct sq_train_params *p, const struct sq_cube *cubes, int n_cubes,
+/* One event, whole, and what there was beside the radar at the time of each frame. */
+struct sq_event {
+    struct sq_cube cube;
+    struct sq_stack **stack; /* [cube.n], each NULL where there was nothing; NULL: radar alone */
+};
+
+/* The sources that a recipe wants beside the radar: a definition for sq_stack_def_read, "" for none. */
+enum sq_status sq_recipe_sources(const char *recipe, char *ret, size_t size, struct sq_err *e) SQ_CHECK;
+
+/* SIGINT/SIGTERM: set *stop and the next step ends the run with a checkpoint. */
+enum sq_status sq_train(const struct sq_train_params *p, const struct sq_event *events, int n,
                         volatile const int *stop, struct sq_err *e) SQ_CHECK;
 
 /* ---- scores -------------------------------------------------------------------------------------------- */

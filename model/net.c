@@ -31,6 +31,8 @@ static enum sq_status check_shape(const struct sq_net_shape *s, struct sq_err *e
     if (s->stacks < 1 || s->n_dilation < 1 || s->n_dilation > SQ_DILATION_MAX ||
         2 * blocks(s) + 4 > SQ_LAYER_MAX)
         return sq_fail(e, SQ_FAILED, "network: %d stacks of %d blocks are out of range", s->stacks, s->n_dilation);
+    if (s->beside < 0 || s->beside > SQ_BESIDE_MAX)
+        return sq_fail(e, SQ_FAILED, "network: %d planes beside the radar, at most %d can be", s->beside, SQ_BESIDE_MAX);
     for (int i = 0; i < s->n_dilation; i++)
         if (s->dilation[i] < 1 || s->dilation[i] > 1024)
             return sq_fail(e, SQ_FAILED, "network: dilation %d is out of range [1, 1024]", s->dilation[i]);
@@ -52,7 +54,7 @@ enum sq_status sq_net_init(struct sq_net *n, const struct sq_net_shape *s, struc
     if (st)
         return st;
     char name[32];
-    add_layer(n, "stem", 4 * SQ_FEATURES, s->channels, 3);
+    add_layer(n, "stem", 4 * sq_net_features(s), s->channels, 3);
     for (int b = 0; b < blocks(s); b++) {
         snprintf(name, sizeof name, "block%02d.dilated", b);
         add_layer(n, name, s->channels, s->channels, 3);
@@ -60,7 +62,7 @@ enum sq_status sq_net_init(struct sq_net *n, const struct sq_net_shape *s, struc
         add_layer(n, name, s->channels, s->channels, 3);
     }
     add_layer(n, "neck", s->channels, 4 * s->up, 1);
-    add_layer(n, "full", s->up + SQ_FEATURES, s->hidden, 3);
+    add_layer(n, "full", s->up + sq_net_features(s), s->hidden, 3);
     add_layer(n, "head", s->hidden, s->n_node * sq_net_classes(s), 1);
     return sq_alloc((void **)&n->theta, n->n_parameters, sizeof *n->theta, "network parameters", e);
 }
@@ -186,9 +188,9 @@ static void *slice(char *base, size_t *at, size_t bytes)
 static size_t lay_out(struct sq_net_run *r, char *base)
 {
     size_t at = 0, wide = r->type == SQ_BF16 ? 2 : 4;
-    size_t C = (size_t)r->shape.channels, U = (size_t)r->shape.up, H = (size_t)r->shape.hidden;
+    size_t C = (size_t)r->shape.channels, U = (size_t)r->shape.up, H = (size_t)r->shape.hidden, F = (size_t)sq_net_features(&r->shape);
     size_t scores = (size_t)(r->shape.n_node * sq_net_classes(&r->shape));
-    r->input = slice(base, &at, r->half * 4 * SQ_FEATURES * wide);
+    r->input = slice(base, &at, r->half * 4 * F * wide);
     r->x = slice(base, &at, r->half * C * 4);
     for (int b = 0; b < r->n_block; b++) {
         struct block *k = &r->block[b];
@@ -204,7 +206,7 @@ static size_t lay_out(struct sq_net_run *r, char *base)
     r->neck_a = slice(base, &at, r->half * C * wide);
     r->neck_rstd = slice(base, &at, r->half * 4);
     r->neck_y = slice(base, &at, r->half * 4 * U * wide);
-    r->wide = slice(base, &at, r->full * (U + SQ_FEATURES) * wide);
+    r->wide = slice(base, &at, r->full * (U + F) * wide);
     r->hidden = slice(base, &at, r->full * H * wide);
     r->pre = r->hidden;
     if (r->train) {
@@ -214,7 +216,7 @@ static size_t lay_out(struct sq_net_run *r, char *base)
         r->g_half = slice(base, &at, r->half * C * wide);
         r->g_half2 = slice(base, &at, r->half * C * wide);
         r->g_neck = slice(base, &at, r->half * 4 * U * wide);
-        r->g_wide = slice(base, &at, r->full * (U + SQ_FEATURES) * wide);
+        r->g_wide = slice(base, &at, r->full * (U + F) * wide);
         r->g_hidden = slice(base, &at, r->full * H * wide);
         r->g_scores = slice(base, &at, r->full * scores * wide);
     }
@@ -276,7 +278,7 @@ const void *sq_net_forward(struct sq_net_run *r, const float *features)
 {
     int C = r->shape.channels, U = r->shape.up, H = r->shape.hidden, last = 1 + 2 * r->n_block;
     enum sq_dtype t = r->type;
-    sq_space_to_depth(t, features, r->input, r->n, r->h, r->w, SQ_FEATURES);
+    sq_space_to_depth(t, features, r->input, r->n, r->h, r->w, sq_net_features(&r->shape));
     sq_conv_forward(r->stem, r->packed[0], r->input, r->x);
     for (int b = 0; b < r->n_block; b++) {
         struct block *k = &r->block[b];
@@ -288,7 +290,7 @@ const void *sq_net_forward(struct sq_net_run *r, const float *features)
     }
     sq_norm_forward(t, r->x, r->neck_a, r->neck_rstd, r->half, C);
     sq_conv_forward(r->neck, r->packed[last], r->neck_a, r->neck_y);
-    sq_depth_to_space(t, r->neck_y, features, r->wide, r->n, r->h, r->w, U, SQ_FEATURES);
+    sq_depth_to_space(t, r->neck_y, features, r->wide, r->n, r->h, r->w, U, sq_net_features(&r->shape));
     sq_conv_forward(r->fullconv, r->packed[last + 1], r->wide, r->pre);
     if (!r->train)
         return r->hidden;
@@ -316,7 +318,7 @@ void sq_net_backward(struct sq_net_run *r, float *d_scores, float *gradient)
     sq_silu_backward(t, r->pre, r->g_hidden, r->full * (size_t)H);
     conv_gradient(r, last + 1, r->fullconv, r->wide, r->g_hidden, gradient);
     sq_conv_backward_data(r->fullconv, r->packed[last + 1], r->g_hidden, r->g_wide);
-    sq_depth_to_space_backward(t, r->g_wide, r->g_neck, r->n, r->h, r->w, U, SQ_FEATURES);
+    sq_depth_to_space_backward(t, r->g_wide, r->g_neck, r->n, r->h, r->w, U, sq_net_features(&r->shape));
     conv_gradient(r, last, r->neck, r->neck_a, r->g_neck, gradient);
     sq_conv_backward_data(r->neck, r->packed[last], r->g_neck, r->g_half);
     memset(r->dx, 0, stream * sizeof *r->dx);

@@ -27,9 +27,16 @@ struct sq_net_shape {
     int hidden;                      /* H */
     int n_node;                      /* lead nodes; leads between them blend the scores of their neighbours */
     int node_s[SQ_NODE_MAX];         /* ascending, > 0 */
+    int beside;                      /* planes beside the radar, two features each; 0: radar alone */
     int n_edge;                      /* class edges; classes = n_edge + 1 */
     float edge_mmh[SQ_CLASS_MAX - 1];
 };
+
+/* F, features of a cell. */
+static inline int sq_net_features(const struct sq_net_shape *s)
+{
+    return SQ_FEATURES + 2 * s->beside;
+}
 
 static inline int sq_net_classes(const struct sq_net_shape *s)
 {

@@ -76,6 +76,11 @@ enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcas
     }
     if (!s)
         s = prepare(n, e);
+    if (!s && p->method == SQ_METHOD_NETWORK && p->weights->beside.n) {
+        n->scene.beside = &p->weights->beside;
+        n->scene.stack = p->stack;
+        n->scene.stack_wide = 1;
+    }
     if (!s && p->method == SQ_METHOD_NETWORK)
         s = sq_hidden_create(p->weights, &n->scene, n->composite, &n->hidden, e);
     if (s) {

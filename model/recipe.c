@@ -4,17 +4,18 @@
 #include "core/forecast.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Numbers as the table of keys wants them; sq_recipe_read puts them into their places. */
 struct text {
-    char name[64], precision[16];
+    char name[64], precision[16], sources[256];
     int seed, batch, coarsen;
     int channels, stacks, dilation[SQ_DILATION_MAX], n_dilation, up, hidden, node_s[SQ_NODE_MAX], n_node;
     float edge_mmh[SQ_CLASS_MAX - 1];
     int n_edge;
     int size, leads, most_lead_s, most_stride, most_step_s;
-    double thinned, twin, gain_sigma, blind, crps_weight;
+    double thinned, twin, gain_sigma, blind, dropped, crps_weight;
     double rate, decay, average, clip;
     int warmup, steps;
 };
@@ -25,6 +26,7 @@ struct text {
 static const struct sq_config_key keys[] = {
     {"name", SQ_CONFIG_TEXT, AT(name), 0, 64, 0, 0, NULL},
     {"seed", SQ_CONFIG_WHOLE, AT(seed), 0, 0, 0, 1e9, NULL},
+    {"sources", SQ_CONFIG_TEXT, AT(sources), 0, 256, 0, 0, NULL},
     {"precision", SQ_CONFIG_TEXT, AT(precision), 0, 16, 0, 0, "auto float"},
     {"channels", SQ_CONFIG_WHOLE, AT(channels), 0, 0, 1, 512, NULL},
     {"stacks", SQ_CONFIG_WHOLE, AT(stacks), 0, 0, 1, 16, NULL},
@@ -43,6 +45,7 @@ static const struct sq_config_key keys[] = {
     {"twin", SQ_CONFIG_REAL, AT(twin), 0, 0, 0, 1, NULL},
     {"gain_sigma", SQ_CONFIG_REAL, AT(gain_sigma), 0, 0, 0, 2, NULL},
     {"blind", SQ_CONFIG_REAL, AT(blind), 0, 0, 0, 1, NULL},
+    {"dropped", SQ_CONFIG_REAL, AT(dropped), 0, 0, 0, 1, NULL},
     {"crps_weight", SQ_CONFIG_REAL, AT(crps_weight), 0, 0, 0, 100, NULL},
     {"batch", SQ_CONFIG_WHOLE, AT(batch), 0, 0, 1, 256, NULL},
     {"steps", SQ_CONFIG_WHOLE, AT(steps), 0, 0, 1, 1e8, NULL},
@@ -60,7 +63,7 @@ static struct text defaults(void)
                      .stacks = 2, .dilation = {1, 2, 4, 8, 16}, .n_dilation = 5, .up = 20, .hidden = 32,
                      .node_s = {300, 600, 900, 1200, 1800, 2400, 3000, 3600}, .n_node = 8, .n_edge = SQ_THRESHOLDS,
                      .size = 128, .leads = 4, .most_lead_s = 3600, .most_stride = 3, .most_step_s = 900,
-                     .thinned = 0.3, .twin = 0.4, .gain_sigma = 0.6, .blind = 0.3, .crps_weight = 0.5, .rate = 2e-3,
+                     .thinned = 0.3, .twin = 0.4, .gain_sigma = 0.6, .blind = 0.3, .dropped = 0.3, .crps_weight = 0.5, .rate = 2e-3,
                      .decay = 0.01, .average = 0.999, .clip = 1, .warmup = 200, .steps = 10000};
     memcpy(t.edge_mmh, sq_thresholds_mmh, sizeof sq_thresholds_mmh);
     return t;
@@ -81,11 +84,13 @@ static void put(const struct text *t, struct sq_recipe *r)
     *r = (struct sq_recipe){.seed = (uint64_t)t->seed, .batch = t->batch, .bf16 = !strcmp(t->precision, "auto"),
                             .crps_weight = (float)t->crps_weight, .coarsen = t->coarsen, .net = shape(t)};
     memcpy(r->name, t->name, sizeof r->name);
+    memcpy(r->sources, t->sources, sizeof r->sources);
     r->sample = (struct sq_sample_params){.size = t->size & ~1, .leads = t->leads, .most_lead_s = t->most_lead_s,
                                           .most_stride = t->most_stride, .most_step_s = t->most_step_s,
                                           .thinned = (float)t->thinned, .twin = (float)t->twin,
                                           .gain_sigma = (float)t->gain_sigma,
-                                          .blind = (float)t->blind, .n_edge = t->n_edge};
+                                          .blind = (float)t->blind, .dropped = (float)t->dropped,
+                                          .n_edge = t->n_edge};
     memcpy(r->sample.edge_mmh, t->edge_mmh, (size_t)t->n_edge * sizeof *t->edge_mmh);
     r->optimiser = (struct sq_optimiser_params){.rate = t->rate, .decay = t->decay, .average = t->average,
                                                 .clip = t->clip, .warmup = t->warmup, .steps = t->steps};
@@ -106,6 +111,17 @@ enum sq_status sq_recipe_read(const char *path, struct sq_recipe *ret, struct sq
     }
     put(&t, ret);
     ret->text = text;
+    return SQ_OK;
+}
+
+enum sq_status sq_recipe_sources(const char *recipe, char *ret, size_t size, struct sq_err *e)
+{
+    struct sq_recipe r;
+    enum sq_status s = sq_recipe_read(recipe, &r, e);
+    if (s)
+        return s;
+    snprintf(ret, size, "%s", r.sources);
+    sq_recipe_finish(&r);
     return SQ_OK;
 }
 

@@ -2,12 +2,14 @@
 #ifndef SQ_MODEL_RECIPE_H
 #define SQ_MODEL_RECIPE_H
 
+#include "model.h"
 #include "net.h"
 #include "optimiser.h"
 #include "sample.h"
 
 struct sq_recipe {
     char name[64];       /* of the weights */
+    char sources[256];   /* definition of what is seen beside the radar, "" for nothing */
     uint64_t seed;
     int batch;           /* samples per step */
     bool bf16;           /* bfloat16 where the processor is fast at it */

@@ -9,6 +9,8 @@
 
 struct start {
     const struct sq_cube *cube;
+    const struct sq_stack *stack;
+    int stack_wide;
     int frame, step_s;
     float keep; /* share of draws that are kept */
     bool ready;
@@ -18,6 +20,8 @@ struct start {
 
 struct sq_library {
     struct sq_sample_params p;
+    const struct sq_beside *beside;
+    size_t n_features;
     int n_event, n_start;
     int *first;          /* [n_event + 1] starts of each event */
     struct start *start;
@@ -47,15 +51,17 @@ static bool usable(const struct sq_library *l, const struct start *s)
            sq_cube_find(c, c->frame[s->frame].time - s->step_s, s->step_s / 3) >= 0;
 }
 
-static int collect(struct sq_library *l, const struct sq_cube *cubes, int n_cubes)
+static int collect(struct sq_library *l, const struct sq_lesson *lessons, int n_lessons)
 {
     int n = 0;
-    for (int k = 0; k < n_cubes; k++) {
+    for (int k = 0; k < n_lessons; k++) {
+        const struct sq_cube *cube = &lessons[k].cube;
         if (l->start)
             l->first[k] = n;
         for (int stride = 1; stride <= l->p.most_stride; stride++)
-            for (int i = 0; i < cubes[k].n; i++) {
-                struct start s = {.cube = &cubes[k], .frame = i, .step_s = stride * cubes[k].step_s};
+            for (int i = 0; i < cube->n; i++) {
+                struct start s = {.cube = cube, .stack = lessons[k].stack ? lessons[k].stack[i] : NULL,
+                                  .stack_wide = lessons[k].stack_wide, .frame = i, .step_s = stride * cube->step_s};
                 s.keep = (stride > 1 ? l->p.thinned : 1) * (k >= l->p.n_native ? l->p.twin : 1);
                 if ((stride > 1 && s.step_s > l->p.most_step_s) || !usable(l, &s))
                     continue;
@@ -65,31 +71,32 @@ static int collect(struct sq_library *l, const struct sq_cube *cubes, int n_cube
             }
     }
     if (l->start)
-        l->first[n_cubes] = n;
+        l->first[n_lessons] = n;
     return n;
 }
 
 /* A wide grid and a long event say more than small ones, but not in proportion: its windows are alike. */
-static void weigh_events(struct sq_library *l, const struct sq_cube *cubes)
+static void weigh_events(struct sq_library *l, const struct sq_lesson *lessons)
 {
     double sum = 0;
     for (int k = 0; k < l->n_event; k++) {
-        double cell = cubes[k].cell_m[0] * cubes[k].cell_m[1];
+        const struct sq_cube *c = &lessons[k].cube;
+        double cell = c->cell_m[0] * c->cell_m[1];
         int starts = l->first[k + 1] - l->first[k];
-        sum += sqrt((double)sq_grid_cells(&cubes[k].grid) * sqrt(cell) * starts);
+        sum += sqrt((double)sq_grid_cells(&c->grid) * sqrt(cell) * starts);
         l->mass[k] = sum;
     }
 }
 
 /* Room for the widest sight and its scratch. */
-static enum sq_status sight_room(struct sq_library *l, const struct sq_cube *cubes, struct sq_err *e)
+static enum sq_status sight_room(struct sq_library *l, const struct sq_lesson *lessons, struct sq_err *e)
 {
     size_t newest = 0, tmp = 0;
     for (int k = 0; k < l->n_event; k++) {
-        const struct sq_grid *g = &cubes[k].grid;
+        const struct sq_grid *g = &lessons[k].cube.grid;
         struct sq_window win = {(g->ny - l->p.size) / 2, (g->nx - l->p.size) / 2, l->p.size, l->p.size};
         win.row = win.row > 0 ? win.row : 0, win.col = win.col > 0 ? win.col : 0;
-        struct sq_window s = sq_advect_sight(&cubes[k], &win, l->p.most_lead_s);
+        struct sq_window s = sq_advect_sight(&lessons[k].cube, &win, l->p.most_lead_s);
         /* a window elsewhere may be aligned otherwise: 8 cells more */
         size_t cells = (size_t)(s.h + 8) * (size_t)(s.w + 8), room = 5 * cells;
         newest = cells > newest ? cells : newest;
@@ -99,8 +106,8 @@ static enum sq_status sight_room(struct sq_library *l, const struct sq_cube *cub
     return st ? st : sq_alloc((void **)&l->tmp, tmp, sizeof *l->tmp, "samples", e);
 }
 
-enum sq_status sq_library_create(const struct sq_cube *cubes, int n_cubes, const struct sq_sample_params *p,
-                                 struct sq_library **ret, struct sq_err *e)
+enum sq_status sq_library_create(const struct sq_lesson *lessons, int n_lessons, const struct sq_beside *beside,
+                                 const struct sq_sample_params *p, struct sq_library **ret, struct sq_err *e)
 {
     struct sq_library *l = NULL;
     size_t cells = (size_t)p->size * (size_t)p->size;
@@ -108,28 +115,30 @@ enum sq_status sq_library_create(const struct sq_cube *cubes, int n_cubes, const
     if (s)
         return s;
     l->p = *p;
-    l->n_event = n_cubes;
-    l->n_start = collect(l, cubes, n_cubes);
+    l->beside = beside;
+    l->n_features = SQ_FEATURES + (beside ? 2 * (size_t)beside->n : 0);
+    l->n_event = n_lessons;
+    l->n_start = collect(l, lessons, n_lessons);
     s = l->n_start ? SQ_OK : sq_fail(e, SQ_FAILED, "training: no event has a frame with one before and one after it");
     if (!s)
         s = sq_alloc((void **)&l->start, (size_t)l->n_start, sizeof *l->start, "samples", e);
     if (!s)
-        s = sq_alloc((void **)&l->first, (size_t)n_cubes + 1, sizeof *l->first, "samples", e);
+        s = sq_alloc((void **)&l->first, (size_t)n_lessons + 1, sizeof *l->first, "samples", e);
     if (!s)
-        s = sq_alloc((void **)&l->mass, (size_t)n_cubes, sizeof *l->mass, "samples", e);
+        s = sq_alloc((void **)&l->mass, (size_t)n_lessons, sizeof *l->mass, "samples", e);
     if (!s)
-        s = sq_alloc((void **)&l->window, cells * (2 + SQ_FEATURES + SQ_CLASS_MAX), sizeof *l->window, "samples", e);
+        s = sq_alloc((void **)&l->window, cells * (2 + l->n_features + SQ_CLASS_MAX), sizeof *l->window, "samples", e);
     if (!s)
-        s = sight_room(l, cubes, e);
+        s = sight_room(l, lessons, e);
     if (s) {
         sq_library_destroy(&l);
         return s;
     }
     l->window2 = l->window + cells;
     l->features = l->window2 + cells;
-    l->planes = l->features + cells * SQ_FEATURES;
-    collect(l, cubes, n_cubes);
-    weigh_events(l, cubes);
+    l->planes = l->features + cells * l->n_features;
+    collect(l, lessons, n_lessons);
+    weigh_events(l, lessons);
     *ret = l;
     return SQ_OK;
 }
@@ -160,11 +169,14 @@ int sq_library_starts(const struct sq_library *l)
     return l->n_start;
 }
 
-static enum sq_status make_ready(struct start *s, struct sq_err *e)
+static enum sq_status make_ready(const struct sq_library *l, struct start *s, struct sq_err *e)
 {
     if (s->ready)
         return SQ_OK;
     enum sq_status st = sq_scene_init(&s->scene, s->cube, s->frame, s->step_s, e);
+    s->scene.beside = l->beside;
+    s->scene.stack = s->stack;
+    s->scene.stack_wide = s->stack_wide;
     if (!st)
         st = sq_alloc((void **)&s->ahead, (size_t)(s->cube->n - s->frame), sizeof *s->ahead, "samples", e);
     s->ready = !st;
@@ -252,12 +264,12 @@ static void turn_floats(const float *in, float *out, int turn, int size, int cha
 }
 
 /* The newest observation stands for what can be forecast: cells never observed do not count. */
-static void mask_truth(const float *features, float *truth, size_t n, struct sq_touch touch)
+static void mask_truth(const struct sq_library *l, float *truth, size_t n, struct sq_touch touch)
 {
     for (size_t i = 0; i < n; i++) {
         bool seen = false;
         for (int k = 0; k < SQ_SLOTS; k++)
-            seen |= features[i * SQ_FEATURES + (size_t)(2 * k + 1)] > 0;
+            seen |= l->features[i * l->n_features + (size_t)(2 * k + 1)] > 0;
         truth[i] = seen ? sq_touched(touch, truth[i]) : NAN;
     }
 }
@@ -284,7 +296,7 @@ static enum sq_status draw_truth(struct sq_library *l, struct start *s, const st
             return st;
         const struct sq_motion *m = &s->scene.motion;
         sq_carry(s->cube->frame[f].rate_mmh, m, d, d + (size_t)m->mx * (size_t)m->my, win, true, l->window);
-        mask_truth(l->features, l->window, cells, touch);
+        mask_truth(l, l->window, cells, touch);
         turn_floats(l->window, out, turn, l->p.size, 1);
         lead_s[k] = (int)(s->cube->frame[f].time - s->cube->frame[s->frame].time);
     }
@@ -327,11 +339,13 @@ static void draw_base(struct sq_library *l, const struct start *s, const struct 
     }
 }
 
-static struct sq_touch draw_touch(const struct sq_sample_params *p, struct sq_random *r)
+static struct sq_touch draw_touch(const struct sq_library *l, struct sq_random *r)
 {
-    struct sq_touch t = {.gain = expf(p->gain_sigma * sq_random_normal(r))};
-    if (sq_random_uniform(r) < p->blind)
+    struct sq_touch t = {.gain = expf(l->p.gain_sigma * sq_random_normal(r))};
+    if (sq_random_uniform(r) < l->p.blind)
         t.least_mmh = 0.1f * expf(logf(6) * sq_random_uniform(r));
+    for (int i = 0; l->beside && i < l->beside->def->n_sources; i++)
+        t.dropped |= (unsigned)(sq_random_uniform(r) < l->p.dropped) << i;
     return t;
 }
 
@@ -340,13 +354,13 @@ enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float 
 {
     struct sq_window win;
     struct start *s = choose(l, r, &win);
-    enum sq_status st = make_ready(s, e);
+    enum sq_status st = make_ready(l, s, e);
     if (st)
         return st;
-    struct sq_touch touch = draw_touch(&l->p, r);
+    struct sq_touch touch = draw_touch(l, r);
     int turn = sq_random_below(r, 8);
     sq_features(&s->scene, &win, touch, l->features, l->window);
-    turn_floats(l->features, features, turn, l->p.size, SQ_FEATURES);
+    turn_floats(l->features, features, turn, l->p.size, (int)l->n_features);
     st = draw_truth(l, s, &win, r, touch, turn, truth, lead_s, e);
     if (!st)
         draw_base(l, s, &win, touch, turn, lead_s, base);

@@ -17,6 +17,7 @@ struct sq_sample_params {
     int n_native;      /* events from this one on are coarse twins, drawn `twin` times as often */
     float twin;        /* [0, 1] */
     float gain_sigma;  /* rates are multiplied by exp(N(0, sigma)) */
+    float dropped;     /* each source beside the radar is left out of this share of samples */
     float blind;       /* share of samples whose radar does not see rates below 0.1 to 0.6 mm/h */
     int n_edge;        /* of the advection probabilities */
     float edge_mmh[SQ_CLASS_MAX - 1];
@@ -24,13 +25,20 @@ struct sq_sample_params {
 
 struct sq_library; /* all starts of all events; motion is estimated when a start is first drawn */
 
-/* The cubes outlive the library. */
-enum sq_status sq_library_create(const struct sq_cube *cubes, int n_cubes, const struct sq_sample_params *p,
-                                 struct sq_library **ret, struct sq_err *e) SQ_CHECK;
+/* An event as it is learnt from; its arrays are owned elsewhere. */
+struct sq_lesson {
+    struct sq_cube cube;
+    struct sq_stack *const *stack; /* [cube.n] beside the radar, as in struct sq_event */
+    int stack_wide;                /* cells of the stacks' target that a cell is wide */
+};
+
+/* The lessons, and `beside` (NULL: nothing is), outlive the library. */
+enum sq_status sq_library_create(const struct sq_lesson *lessons, int n_lessons, const struct sq_beside *beside,
+                                 const struct sq_sample_params *p, struct sq_library **ret, struct sq_err *e) SQ_CHECK;
 void sq_library_destroy(struct sq_library **l);
 int sq_library_starts(const struct sq_library *l);
 
-/* One sample: features (size, size, SQ_FEATURES); truth (leads, size, size), mm/h, NaN = does not count; base
+/* One sample: features (size, size, F), F = SQ_FEATURES and two for each plane beside the radar; truth (leads, size, size), mm/h, NaN = does not count; base
  * (leads, n_edge, size, size), advection probabilities; and lead_s (leads); a start with fewer leads repeats some
  * as NaN. */
 enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, float *base,

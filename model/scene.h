@@ -3,7 +3,7 @@
 #ifndef SQ_MODEL_SCENE_H
 #define SQ_MODEL_SCENE_H
 
-#include "carry.h"
+#include "beside.h"
 #include "core/cube.h"
 
 enum { SQ_SLOTS = 4 }; /* frames the network looks at: ages 0, 1, 2, 3 steps */
@@ -14,10 +14,14 @@ struct sq_scene {
     int step_s;                            /* between slots */
     int slot[SQ_SLOTS];                    /* frame of each slot, -1 = a gap; slot[0] = newest */
     struct sq_motion motion;
+    const struct sq_beside *beside; /* what the network sees beside the radar; NULL: nothing */
+    const struct sq_stack *stack;   /* what of it was there; NULL: nothing */
+    int stack_wide;                 /* cells of the stack's target that a cell is wide */
     float *back_x[SQ_SLOTS], *back_y[SQ_SLOTS]; /* node displacements to each slot's time; [0] is zero */
 };
 
-/* `newest` is a frame that is not a gap. The cube outlives the scene. Caller finishes *ret. */
+/* `newest` is a frame that is not a gap. The cube outlives the scene. Nothing is beside the radar until the caller
+ * says so. Caller finishes *ret. */
 enum sq_status sq_scene_init(struct sq_scene *ret, const struct sq_cube *c, int newest, int step_s,
                              struct sq_err *e) SQ_CHECK;
 void sq_scene_finish(struct sq_scene *s);

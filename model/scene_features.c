@@ -5,18 +5,18 @@
 #include <math.h>
 
 /* log2(1 + 10 r) / 4: 0 when dry, 0.25 at 0.1 mm/h, 2.2 at 50 mm/h. */
-SQ_HOT static void put_slot(const float *rate, struct sq_touch touch, size_t n, float *ret)
+SQ_HOT static void put_slot(const float *rate, struct sq_touch touch, size_t n, float *ret, size_t stride)
 {
     for (size_t i = 0; i < n; i++) {
         float r = sq_touched(touch, rate[i]);
         int seen = !isnan(r);
-        ret[i * SQ_FEATURES] = seen ? 0.25f * log2f(1 + 10 * r) : 0;
-        ret[i * SQ_FEATURES + 1] = (float)seen;
+        ret[i * stride] = seen ? 0.25f * log2f(1 + 10 * r) : 0;
+        ret[i * stride + 1] = (float)seen;
     }
 }
 
 /* Velocities in cells per second become metres per second over 20; divergence is per hour. */
-static void put_motion(const struct sq_scene *s, const struct sq_window *win, float *ret)
+static void put_motion(const struct sq_scene *s, const struct sq_window *win, float *ret, int stride)
 {
     const struct sq_motion *m = &s->motion;
     const double *cell = s->cube->cell_m;
@@ -25,9 +25,9 @@ static void put_motion(const struct sq_scene *s, const struct sq_window *win, fl
     for (int i = 0; i < win->h; i++)
         for (int j = 0; j < win->w; j++) {
             float row = (float)(win->row + i), col = (float)(win->col + j);
-            float *f = ret + ((size_t)i * (size_t)win->w + (size_t)j) * SQ_FEATURES + 2 * SQ_SLOTS;
+            float *f = ret + ((size_t)i * (size_t)win->w + (size_t)j) * (size_t)stride + 2 * SQ_SLOTS;
             if (i % 4 || j % 4) { /* smooth fields: every fourth cell is enough */
-                const float *g = f - ((i % 4) * win->w + j % 4) * SQ_FEATURES;
+                const float *g = f - ((i % 4) * win->w + j % 4) * stride;
                 for (int k = 0; k < 4; k++)
                     f[k] = g[k];
                 continue;
@@ -45,9 +45,12 @@ static void put_motion(const struct sq_scene *s, const struct sq_window *win, fl
 void sq_features(const struct sq_scene *s, const struct sq_window *win, struct sq_touch touch, float *ret, float *tmp)
 {
     size_t n = (size_t)win->h * (size_t)win->w;
+    int stride = sq_features_count(s);
     for (int k = 0; k < SQ_SLOTS; k++) {
         sq_scene_slot(s, k, win, tmp);
-        put_slot(tmp, touch, n, ret + 2 * k);
+        put_slot(tmp, touch, n, ret + 2 * k, (size_t)stride);
     }
-    put_motion(s, win, ret);
+    put_motion(s, win, ret, stride);
+    if (s->beside)
+        sq_beside_put(s->beside, s->stack, s->stack_wide, touch.dropped, win, ret + SQ_FEATURES, stride);
 }

@@ -6,16 +6,17 @@
 
 #include <math.h>
 
-/* Channels of a cell: for each slot the scaled log rate (0 where not observed) and whether it was
+/* Channels of a cell that the radar gives: for each slot the scaled log rate (0 where not observed) and whether it was
  * observed (0 or 1); then cell size, step, speed and divergence of the motion, scaled to order 1. */
 enum { SQ_FEATURES = 2 * SQ_SLOTS + 4 };
 
-/* What training does to rates, so that other radars are met: they are multiplied by `gain`, then those below
+/* What training does, so that other radars and days of faults are met: rates are multiplied by `gain`, then those below
  * `least_mmh` are 0, as where a radar does not see light rain. NaN stays. */
 struct sq_touch {
     float gain, least_mmh;
+    unsigned dropped; /* sources beside the radar that are not seen: beside.h */
 };
-static const struct sq_touch sq_untouched = {1, 0};
+static const struct sq_touch sq_untouched = {1, 0, 0};
 
 static inline float sq_touched(struct sq_touch t, float rate)
 {
@@ -29,7 +30,13 @@ static inline float sq_feature_rate(float scaled)
     return 0.1f * (exp2f(4 * scaled) - 1);
 }
 
-/* ret (h, w, SQ_FEATURES); tmp (h, w). No NaN leaves this function. */
+/* Features of a cell: those of the radar, then two for each plane beside it. */
+static inline int sq_features_count(const struct sq_scene *s)
+{
+    return SQ_FEATURES + (s->beside ? 2 * s->beside->n : 0);
+}
+
+/* ret (h, w, sq_features_count(s)); tmp (h, w). No NaN leaves this function. */
 void sq_features(const struct sq_scene *s, const struct sq_window *win, struct sq_touch touch, float *ret, float *tmp);
 
 #endif

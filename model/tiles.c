@@ -55,7 +55,8 @@ static bool rain_in(const struct sq_hidden *h, const float *composite, const str
 /* Mirror image number `view`: bit 0 left and right, bit 1 up and down. In place, rows of `wide` bytes a cell. */
 static void swap_cells(char *a, char *b, size_t wide)
 {
-    char t[1024];
+    char t[8 * SQ_BESIDE_MAX + 4 * SQ_FEATURES]; /* the widest cell: 512 floats of a hidden layer, or all features */
+    _Static_assert(sizeof t >= 512 * sizeof(float), "a hidden layer");
     memcpy(t, a, wide);
     memcpy(a, b, wide);
     memcpy(b, t, wide);
@@ -98,7 +99,7 @@ static enum sq_status worker_fit(struct worker *k, const struct sq_hidden *h, in
         return SQ_OK;
     worker_finish(k);
     k->h = hh, k->w = ww;
-    enum sq_status s = sq_alloc((void **)&k->features, cells * SQ_FEATURES, sizeof(float), "features", e);
+    enum sq_status s = sq_alloc((void **)&k->features, cells * (size_t)sq_net_features(&h->w->net.shape), sizeof(float), "features", e);
     if (!s)
         s = sq_alloc((void **)&k->tmp, cells, sizeof(float), "features", e);
     if (!s)
@@ -129,13 +130,14 @@ static enum sq_status run_tile(struct sq_hidden *h, struct worker *k, const stru
         st = sq_alloc(&h->tile[r * h->cols + c], bytes, 1, "hidden layer", e);
     if (st)
         return st;
+    size_t features = (size_t)sq_features_count(s) * sizeof(float);
     sq_features(s, &win, sq_untouched, k->features, k->tmp);
     for (int v = 0; v < h->views; v++) {
-        mirror((char *)k->features, v, win.h, win.w, SQ_FEATURES * sizeof(float));
+        mirror((char *)k->features, v, win.h, win.w, features);
         /* the run owns this layer and writes it anew each time: it may be mirrored in place */
         char *hidden = (char *)(uintptr_t)sq_net_forward(k->run, k->features);
         mirror(hidden, v, win.h, win.w, (size_t)h->w->net.shape.hidden * element(h));
-        mirror((char *)k->features, v, win.h, win.w, SQ_FEATURES * sizeof(float));
+        mirror((char *)k->features, v, win.h, win.w, features);
         keep(h, r, c, &win, hidden, v);
     }
     return SQ_OK;

@@ -18,7 +18,7 @@ struct run {
     const struct sq_train_params *p;
     struct sq_recipe recipe;
     struct sq_cube *coarse; /* the events on wider cells, or NULL */
-    struct sq_cube *all;    /* the events and their coarse twins, by value: arrays are owned elsewhere */
+    struct sq_lesson *all;  /* the events and their coarse twins */
     int n_coarse, n_all;
     struct sq_library *library;
     struct sq_kernels *kernels;
@@ -73,19 +73,22 @@ static enum sq_status coarsen_cube(const struct sq_cube *c, int f, struct sq_cub
     return s;
 }
 
-static enum sq_status gather_events(struct run *r, const struct sq_cube *cubes, int n, struct sq_err *e)
+static enum sq_status gather_events(struct run *r, const struct sq_event *events, int n, struct sq_err *e)
 {
     int f = r->recipe.coarsen, size = r->recipe.sample.size;
     enum sq_status s = sq_alloc((void **)&r->coarse, (size_t)n, sizeof *r->coarse, "events", e);
     if (!s)
         s = sq_alloc((void **)&r->all, 2 * (size_t)n, sizeof *r->all, "events", e);
     for (int k = 0; k < n && !s; k++) {
-        r->all[r->n_all++] = cubes[k];
-        if (f > 1 && cubes[k].grid.nx / f >= size && cubes[k].grid.ny / f >= size)
-            s = coarsen_cube(&cubes[k], f, &r->coarse[r->n_coarse++], e);
+        const struct sq_cube *c = &events[k].cube;
+        r->all[r->n_all++] = (struct sq_lesson){*c, events[k].stack, 1};
+        if (f < 2 || c->grid.nx / f < size || c->grid.ny / f < size)
+            continue;
+        s = coarsen_cube(c, f, &r->coarse[r->n_coarse], e);
+        r->all[n + r->n_coarse] = (struct sq_lesson){r->coarse[r->n_coarse], events[k].stack, f};
+        r->n_coarse++;
     }
-    for (int k = 0; k < r->n_coarse; k++)
-        r->all[r->n_all++] = r->coarse[k];
+    r->n_all += r->n_coarse;
     return s;
 }
 
@@ -97,7 +100,7 @@ static enum sq_status arrays(struct run *r, struct sq_err *e)
     size_t scores = cells * (size_t)(s->n_node * sq_net_classes(s));
     enum sq_status st = sq_alloc((void **)&r->gradient, r->weights.net.n_parameters, sizeof(float), "gradient", e);
     if (!st)
-        st = sq_alloc((void **)&r->features, cells * SQ_FEATURES, sizeof(float), "batch", e);
+        st = sq_alloc((void **)&r->features, cells * (size_t)sq_net_features(s), sizeof(float), "batch", e);
     if (!st)
         st = sq_alloc((void **)&r->truth, cells * (size_t)q->sample.leads, sizeof(float), "batch", e);
     if (!st)
@@ -127,7 +130,7 @@ static enum sq_status build_network(struct run *r, struct sq_err *e)
 
 static bool same_shape(const struct sq_net_shape *a, const struct sq_net_shape *b)
 {
-    return a->channels == b->channels && a->stacks == b->stacks && a->up == b->up && a->hidden == b->hidden &&
+    return a->channels == b->channels && a->beside == b->beside && a->stacks == b->stacks && a->up == b->up && a->hidden == b->hidden &&
            a->n_dilation == b->n_dilation && !memcmp(a->dilation, b->dilation, (size_t)a->n_dilation * sizeof *a->dilation) &&
            a->n_node == b->n_node && !memcmp(a->node_s, b->node_s, (size_t)a->n_node * sizeof *a->node_s) &&
            a->n_edge == b->n_edge && !memcmp(a->edge_mmh, b->edge_mmh, (size_t)a->n_edge * sizeof *a->edge_mmh);
@@ -150,12 +153,15 @@ static enum sq_status begin_from(struct run *r, struct sq_err *e)
     enum sq_status s = sq_weights_read(r->p->from, &from, e);
     if (s)
         return s;
-    if (same_shape(&from->net.shape, &w->net.shape)) {
+    if (same_shape(&from->net.shape, &w->net.shape) &&
+        !strcmp(from->beside.text ? from->beside.text : "", w->beside.text ? w->beside.text : "")) {
+        memcpy(w->beside.mean, from->beside.mean, sizeof w->beside.mean);
+        memcpy(w->beside.std, from->beside.std, sizeof w->beside.std);
         memcpy(w->net.theta, from->net.theta, w->net.n_parameters * sizeof *w->net.theta);
         w->data = joined(w->data, "before that, as", from->name, from->data);
         w->recipe = joined(w->recipe, "\n# ---- begun from", from->name, from->recipe);
     } else {
-        s = sq_fail(e, SQ_FAILED, "%s: its network is not that of %s: begin with weights of the same shape", r->p->from,
+        s = sq_fail(e, SQ_FAILED, "%s: its network is not that of %s: begin with weights of the same shape and sources", r->p->from,
                     r->p->recipe);
     }
     sq_weights_destroy(&from);
@@ -163,11 +169,11 @@ static enum sq_status begin_from(struct run *r, struct sq_err *e)
 }
 
 /* What the weights file says of the data: one line an event. */
-static char *describe_data(const struct sq_cube *cubes, int n)
+static char *describe_data(const struct sq_event *events, int n)
 {
     char *text = calloc((size_t)n + 1, 512);
     for (int k = 0, at = 0; text && k < n; k++) {
-        const struct sq_cube *c = &cubes[k];
+        const struct sq_cube *c = &events[k].cube;
         const char *path = c->n && c->frame[0].path ? c->frame[0].path : "event", *base = strrchr(path, '/');
         char from[32], to[32];
         at += snprintf(text + at, 512, "%s: %d frames, %s to %s, every %d s, %d x %d cells of %.0f m\n",
@@ -177,13 +183,13 @@ static char *describe_data(const struct sq_cube *cubes, int n)
     return text;
 }
 
-static void describe(struct run *r, const struct sq_cube *cubes, int n)
+static void describe(struct run *r, const struct sq_event *events, int n)
 {
     struct sq_weights *w = &r->weights;
     snprintf(w->name, sizeof w->name, "%s", r->recipe.name);
     w->recipe = r->recipe.text ? strdup(r->recipe.text) : NULL;
     w->git = r->p->git ? strdup(r->p->git) : NULL;
-    w->data = describe_data(cubes, n);
+    w->data = describe_data(events, n);
     w->least_step_s = 120, w->most_step_s = r->recipe.sample.most_step_s;
     w->least_cell_m = 400, w->most_cell_m = 4500;
 }
@@ -193,10 +199,10 @@ static void describe(struct run *r, const struct sq_cube *cubes, int n)
 static enum sq_status draw_batch(struct run *r, struct sq_err *e)
 {
     const struct sq_sample_params *s = &r->recipe.sample;
-    size_t cells = (size_t)s->size * (size_t)s->size;
+    size_t cells = (size_t)s->size * (size_t)s->size, features = (size_t)sq_net_features(&r->recipe.net);
     enum sq_status st = SQ_OK;
     for (int k = 0; k < r->recipe.batch && !st; k++)
-        st = sq_library_draw(r->library, &r->random, r->features + (size_t)k * cells * SQ_FEATURES,
+        st = sq_library_draw(r->library, &r->random, r->features + (size_t)k * cells * features,
                              r->truth + (size_t)(k * s->leads) * cells,
                              r->base + (size_t)(k * s->leads * s->n_edge) * cells, r->lead_s + k * s->leads, e);
     return st;
@@ -207,11 +213,12 @@ static enum sq_status draw_batch(struct run *r, struct sq_err *e)
 static float crps_weight(const struct run *r, int k)
 {
     size_t cells = (size_t)r->recipe.sample.size * (size_t)r->recipe.sample.size;
-    const float *f = r->features + (size_t)k * cells * SQ_FEATURES;
+    size_t stride = (size_t)sq_net_features(&r->recipe.net);
+    const float *f = r->features + (size_t)k * cells * stride;
     double sum = 0, seen = 0;
     for (size_t i = 0; i < cells; i++) {
-        sum += f[i * SQ_FEATURES + 1] > 0 ? sq_feature_rate(f[i * SQ_FEATURES]) : 0;
-        seen += f[i * SQ_FEATURES + 1];
+        sum += f[i * stride + 1] > 0 ? sq_feature_rate(f[i * stride]) : 0;
+        seen += f[i * stride + 1];
     }
     return r->recipe.crps_weight / (0.2f + (float)(sum / (seen > 0 ? seen : 1)));
 }
@@ -349,6 +356,7 @@ static void finish(struct run *r)
     sq_library_destroy(&r->library);
     sq_optimiser_finish(&r->optimiser);
     sq_net_finish(&w->net);
+    sq_beside_finish(&w->beside);
     free(w->recipe);
     free(w->data);
     free(w->git);
@@ -367,7 +375,36 @@ static void finish(struct run *r)
         fclose(r->log);
 }
 
-enum sq_status sq_train(const struct sq_train_params *p, const struct sq_cube *cubes, int n_cubes,
+/* What the recipe wants beside the radar, scaled by what there is of it. */
+static enum sq_status take_sources(struct run *r, const struct sq_event *events, int n, struct sq_err *e)
+{
+    struct sq_beside *b = &r->weights.beside;
+    struct sq_stack **all = NULL;
+    char *text = NULL;
+    size_t size;
+    int count = 0;
+    if (!r->recipe.sources[0])
+        return SQ_OK;
+    enum sq_status s = sq_stack_def_load(r->recipe.sources, &text, &size, e);
+    if (!s)
+        s = sq_beside_init(b, r->recipe.sources, text, e);
+    free(text);
+    for (int k = 0; k < n; k++)
+        count += events[k].stack ? events[k].cube.n : 0;
+    if (!s)
+        s = sq_alloc((void **)&all, (size_t)count, sizeof *all, "sources", e);
+    if (s)
+        return s;
+    for (int k = 0, at = 0; k < n; k++)
+        for (int i = 0; events[k].stack && i < events[k].cube.n; i++)
+            all[at++] = events[k].stack[i];
+    sq_beside_survey(b, all, count);
+    free(all);
+    r->recipe.net.beside = b->n;
+    return SQ_OK;
+}
+
+enum sq_status sq_train(const struct sq_train_params *p, const struct sq_event *events, int n,
                         volatile const int *stop, struct sq_err *e)
 {
     struct run r = {.p = p};
@@ -375,16 +412,18 @@ enum sq_status sq_train(const struct sq_train_params *p, const struct sq_cube *c
         omp_set_num_threads(p->threads);
     enum sq_status s = sq_recipe_read(p->recipe, &r.recipe, e);
     if (!s)
-        s = gather_events(&r, cubes, n_cubes, e);
+        s = take_sources(&r, events, n, e);
     if (!s)
-        r.recipe.sample.n_native = n_cubes;
-    if (!s)
-        s = sq_library_create(r.all, r.n_all, &r.recipe.sample, &r.library, e);
+        s = gather_events(&r, events, n, e);
+    if (!s) {
+        r.recipe.sample.n_native = n;
+        s = sq_library_create(r.all, r.n_all, r.weights.beside.n ? &r.weights.beside : NULL, &r.recipe.sample, &r.library, e);
+    }
     if (!s)
         s = build_network(&r, e);
     r.random = sq_random_seed(r.recipe.seed, 2);
     if (!s)
-        describe(&r, cubes, n_cubes);
+        describe(&r, events, n);
     if (!s && p->from)
         s = begin_from(&r, e);
     if (!s && p->resume)

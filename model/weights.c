@@ -79,6 +79,8 @@ static void put_shape(struct file *f, const struct sq_weights *w)
     put_ints(f, "format_version", &(int){SQ_WEIGHTS_VERSION}, 1);
     put_text(f, "name", w->name);
     put_ints(f, "features", &(int){SQ_FEATURES}, 1);
+    put_ints(f, "beside", &s->beside, 1);
+    put_text(f, "sources", w->beside.text);
     put_ints(f, "slots", &(int){SQ_SLOTS}, 1);
     put_ints(f, "channels", &s->channels, 1);
     put_ints(f, "stacks", &s->stacks, 1);
@@ -112,6 +114,15 @@ static void put_tensors(struct file *f, const struct sq_net *n)
     }
 }
 
+static void put_beside(struct file *f, const struct sq_beside *b)
+{
+    size_t n = (size_t)b->n;
+    if (n == 0)
+        return;
+    put_array(f, "beside.mean", b->mean, &n, 1);
+    put_array(f, "beside.std", b->std, &n, 1);
+}
+
 static void put_checkpoint(struct file *f, const struct sq_checkpoint *c)
 {
     const struct sq_optimiser *o = c->optimiser;
@@ -128,6 +139,7 @@ static void put_all(struct file *f, const struct sq_weights *w, const struct sq_
 {
     put_shape(f, w);
     put_tensors(f, &w->net);
+    put_beside(f, &w->beside);
     if (c)
         put_checkpoint(f, c);
 }
@@ -209,6 +221,8 @@ static enum sq_status get_shape(int id, const char *path, struct sq_net_shape *s
     double edge[SQ_CLASS_MAX];
     *s = (struct sq_net_shape){.channels = get_int(id, "channels"), .stacks = get_int(id, "stacks"),
                                .up = get_int(id, "up"), .hidden = get_int(id, "hidden")};
+    int beside = get_int(id, "beside");
+    s->beside = beside < 0 ? 0 : beside; /* a file that does not say so knows the radar alone */
     s->n_dilation = get_ints(id, "dilation", s->dilation, SQ_DILATION_MAX);
     s->n_node = get_ints(id, "lead_node_s", s->node_s, SQ_NODE_MAX);
     s->n_edge = get_numbers(id, "class_edge_mmh", edge, SQ_CLASS_MAX - 1);
@@ -261,6 +275,26 @@ static enum sq_status get_tensors(int id, const char *path, struct sq_net *n, st
         if (!s)
             s = get_array(id, path, name, size, 1, n->theta + l->bias, e);
     }
+    return s;
+}
+
+static enum sq_status get_beside(int id, const char *path, int n, struct sq_beside *b, struct sq_err *e)
+{
+    size_t size = (size_t)n;
+    if (n == 0)
+        return SQ_OK;
+    char *text = get_text(id, "sources");
+    enum sq_status s = text ? sq_beside_init(b, path, text, e) : sq_fail(e, SQ_FAILED, "%s: does not say its sources", path);
+    free(text);
+    if (!s && b->n != n)
+        s = sq_fail(e, SQ_FAILED, "%s: %d planes beside the radar, its sources have %d", path, n, b->n);
+    if (!s)
+        s = get_array(id, path, "beside.mean", &size, 1, b->mean, e);
+    if (!s)
+        s = get_array(id, path, "beside.std", &size, 1, b->std, e);
+    for (int k = 0; k < n && !s; k++)
+        if (!(b->std[k] > 0))
+            s = sq_fail(e, SQ_FAILED, "%s: beside.std holds %g", path, (double)b->std[k]);
     return s;
 }
 
@@ -345,6 +379,8 @@ enum sq_status sq_weights_read(const char *path, struct sq_weights **ret, struct
     if (!s)
         s = get_tensors(id, path, &w->net, e);
     if (!s)
+        s = get_beside(id, path, shape.beside, &w->beside, e);
+    if (!s)
         s = check_digest(id, path, &w->net, e);
     if (!s)
         s = get_provenance(id, path, w, e);
@@ -363,6 +399,7 @@ void sq_weights_destroy(struct sq_weights **w)
     if (!*w)
         return;
     sq_net_finish(&(*w)->net);
+    sq_beside_finish(&(*w)->beside);
     free((*w)->recipe);
     free((*w)->data);
     free((*w)->git);
@@ -415,6 +452,11 @@ enum sq_status sq_weights_attach(const char *path, const char *scores, double sh
     return s;
 }
 
+const struct sq_stack_def *sq_weights_sources(const struct sq_weights *w)
+{
+    return w->beside.n ? w->beside.def : NULL;
+}
+
 /* ---- fit and description ------------------------------------------------------------------------------------- */
 
 enum sq_status sq_weights_fit(const struct sq_weights *w, const struct sq_cube *c, int most_lead_s, struct sq_err *e)
@@ -449,6 +491,14 @@ void sq_weights_describe(const struct sq_weights *w, void (*line)(void *, const 
     snprintf(text, sizeof text, "forecasts are %.0f %% network, %.0f %% advection", 100 - 100 * (double)w->advection_share,
              100 * (double)w->advection_share);
     line(arg, text);
+    for (int i = 0; w->beside.n && i < w->beside.def->n_sources; i++) {
+        const struct sq_stack_source *x = &w->beside.def->source[i];
+        if (x->kind != SQ_STACK_RADAR) {
+            snprintf(text, sizeof text, "sees beside the radar: %s (%s), %d channels at %d times", x->name,
+                     sq_stack_kind_name(x->kind), x->n_channels, x->n_slices);
+            line(arg, text);
+        }
+    }
     const char *part[] = {w->data, w->scores, w->recipe};
     for (int k = 0; k < 3; k++)
         if (part[k])

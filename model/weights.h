@@ -1,9 +1,10 @@
 /* Weights on disk: netCDF (64-bit offset), one variable per tensor (NAME.weight (out, in, k, k), NAME.bias (out)), the shape
- * of the network, what data it expects, and where it comes from. Checkpoints are the same file with the state of
+ * of the network, what sources it sees beside the radar, what data it expects, and where it comes from. Checkpoints are the same file with the state of
  * the optimiser beside. */
 #ifndef SQ_MODEL_WEIGHTS_H
 #define SQ_MODEL_WEIGHTS_H
 
+#include "beside.h"
 #include "net.h"
 #include "optimiser.h"
 #include "random.h"
@@ -13,6 +14,7 @@
 struct sq_weights {
     struct sq_net net;
     char name[64];
+    struct sq_beside beside;       /* what it sees beside the radar; n = net.shape.beside */
     char sha256[65];               /* of the file, when read */
     int least_step_s, most_step_s; /* between frames */
     double least_cell_m, most_cell_m;

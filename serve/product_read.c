@@ -309,6 +309,7 @@ static void read_story(struct sq_product_reader *r)
     short_text(r, NC_GLOBAL, "institution", f->institution, sizeof f->institution);
     f->inputs_used = text_of(r, NC_GLOBAL, "squall_inputs_used");
     f->inputs_missing = text_of(r, NC_GLOBAL, "squall_inputs_missing");
+    f->sources = text_of(r, NC_GLOBAL, "squall_sources");
 }
 
 static enum sq_status open_file(struct sq_product_reader *r, struct sq_err *e)

@@ -255,6 +255,8 @@ static void define_story(struct file *d, const double box[4])
     whole(d, NC_GLOBAL, "squall_revision", 0);
     text(d, NC_GLOBAL, "squall_inputs_used", f->inputs_used ? f->inputs_used : "");
     text(d, NC_GLOBAL, "squall_inputs_missing", f->inputs_missing ? f->inputs_missing : "");
+    if (f->sources)
+        text(d, NC_GLOBAL, "squall_sources", f->sources);
 }
 
 /* Everything but the maps. */

@@ -1,4 +1,5 @@
 /* squall forecast: files to one forecast. */
+#include "beside.h"
 #include "options.h"
 #include "staged.h"
 #include "tools.h"
@@ -41,6 +42,7 @@ struct job {
     struct sq_cube cube;
     struct sq_forecast f;
     struct sq_weights *weights;
+    struct sq_stack *beside; /* what the weights see beside the radar, of it what there is */
     struct sq_nowcast *nowcast;
     struct sq_lead lead;
     struct sq_product_writer *product;
@@ -187,10 +189,32 @@ static enum sq_status choose_method(struct job *j, struct sq_nowcast_params *p, 
     return s ? sq_fail(e, s, "%s", why.text) : SQ_OK;
 }
 
+/* Satellite, model fields and so on, where the weights know them. Whatever is missing is forecast without. */
+static enum sq_status read_beside(struct job *j, struct sq_nowcast_params *p, struct sq_err *e)
+{
+    const struct sq_stack_def *def = p->weights ? sq_weights_sources(p->weights) : NULL;
+    struct sq_beside_files files = {0};
+    if (!def)
+        return SQ_OK;
+    enum sq_status s = sq_beside_open(&files, def, &j->f.grid, j->set, j->call.words, j->call.n_words, e);
+    if (!s)
+        s = sq_beside_at(&files, j->f.issue_time, &j->beside, e);
+    sq_beside_close(&files);
+    if (s)
+        return s;
+    p->stack = j->beside;
+    j->f.sources = sq_beside_say(def, j->beside);
+    for (const char *line = j->f.sources; line && *line; line += strcspn(line, "\n"), line += *line == '\n')
+        sq_log(SQ_LOG_INFO, "%.*s", (int)strcspn(line, "\n"), line);
+    return SQ_OK;
+}
+
 static enum sq_status create_nowcast(struct job *j, struct sq_err *e)
 {
     struct sq_nowcast_params p = {.threads = j->set->threads};
     enum sq_status s = choose_method(j, &p, e);
+    if (!s)
+        s = read_beside(j, &p, e);
     if (!s && count_frames(&j->cube) < 2 && p.method != SQ_METHOD_PERSISTENCE)
         sq_log(SQ_LOG_WARN, "there is one frame only: the rain is taken to stand still");
     return s ? s : sq_nowcast_create(&j->cube, &p, &j->f, &j->nowcast, e);
@@ -389,6 +413,7 @@ static void finish(struct job *j)
     sq_lead_finish(&j->lead);
     sq_nowcast_destroy(&j->nowcast);
     sq_weights_destroy(&j->weights);
+    sq_beside_drop(&j->beside);
     sq_forecast_finish(&j->f);
     sq_cube_finish(&j->cube);
 }

@@ -160,6 +160,8 @@ static void describe_forecast(const struct sq_forecast *f)
     printf("  inputs used: %s\n", f->inputs_used ? f->inputs_used : "not said");
     if (f->inputs_missing && f->inputs_missing[0])
         printf("  inputs missing: %s\n", f->inputs_missing);
+    for (const char *line = f->sources; line && *line; line += strcspn(line, "\n"), line += *line == '\n')
+        printf("  %.*s\n", (int)strcspn(line, "\n"), line);
 }
 
 /* The cell that a place lies in. */

@@ -1,4 +1,5 @@
 /* squall train: events to weights. */
+#include "beside.h"
 #include "options.h"
 #include "tools.h"
 #include "git.h"
@@ -7,6 +8,7 @@
 
 #include "core/config.h"
 #include "core/log.h"
+#include "core/publish.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,15 +17,37 @@
 static const struct sq_command command = {
     "train", "INPUT...",
     "Learns from radar archives and writes weights for squall forecast. Each INPUT, a file or a folder, is one\n"
-    "event: all its frames, in order, on its own grid. While it learns, WEIGHTS.ckpt holds what is needed to go\n"
+    "event: all its frames, in order, on its own grid, and where the recipe names sources, what there is of them. While it learns, WEIGHTS.ckpt holds what is needed to go\n"
     "on with --resume, and WEIGHTS.log.csv the losses; an interrupt ends the run with both in place.\n"
     "With --scores or --share, INPUT is weights that are there, and what held-out events taught is put into them.\n",
     "  squall train -c configs/recipes/radar.yaml archive/*.nc -o mine.nc --minutes 60\n"
     "  squall train -c configs/recipes/radar.yaml archive/*.nc -o mine.nc --from configs/weights/squall-radar.nc\n"
     "  squall forecast today/ -o out --weights mine.nc\n"};
 
+/* What was there beside the radar at each frame's time. */
+static enum sq_status read_beside(char *path, const struct sq_stack_def *def, const struct sq_settings *settings,
+                                  struct sq_event *event, struct sq_err *e)
+{
+    struct sq_beside_files files = {0};
+    enum sq_status s = sq_alloc((void **)&event->stack, (size_t)event->cube.n, sizeof(struct sq_stack *), "sources", e);
+    if (!s)
+        s = sq_beside_open(&files, def, &event->cube.grid, settings, &path, 1, e);
+    for (int i = 0; i < event->cube.n && !s; i++)
+        s = sq_beside_at(&files, event->cube.frame[i].time, &event->stack[i], e);
+    sq_beside_close(&files);
+    return s;
+}
+
+static void drop_event(struct sq_event *event)
+{
+    for (int i = 0; event->stack && i < event->cube.n; i++)
+        sq_beside_drop(&event->stack[i]);
+    free(event->stack);
+    sq_cube_finish(&event->cube);
+}
+
 /* One path is one event. */
-static enum sq_status read_event(char *path, const struct sq_settings *settings, struct sq_cube *ret,
+static enum sq_status read_radar(char *path, const struct sq_settings *settings, struct sq_cube *ret,
                                  struct sq_err *e)
 {
     const struct sq_cube_params p = {.at = INT64_MAX, .from = INT64_MIN};
@@ -51,6 +75,17 @@ static enum sq_status attach(const char *path, const char *scores, double share,
     return s;
 }
 
+/* The sources beside the radar that the recipe names; NULL: none. */
+static enum sq_status find_sources(const char *recipe, struct sq_stack_def **ret, struct sq_err *e)
+{
+    char name[SQ_PATH_MAX];
+    enum sq_status s = sq_recipe_sources(recipe, name, sizeof name, e);
+    if (s || !name[0])
+        return s;
+    s = sq_alloc((void **)ret, 1, sizeof **ret, "sources", e);
+    return s ? s : sq_stack_def_read(name, *ret, e);
+}
+
 int sq_tool_train(int argc, char **argv)
 {
     const char *scores = NULL;
@@ -58,7 +93,8 @@ int sq_tool_train(int argc, char **argv)
     struct sq_train_params p = {.git = SQ_GIT};
     struct sq_call call;
     struct sq_err err = {0};
-    struct sq_cube *cube = NULL;
+    struct sq_event *event = NULL;
+    struct sq_stack_def *def = NULL;
     int n = 0;
     const struct sq_option table[] = {
         {"recipe", 'c', "RECIPE", "what to learn and how; see configs/recipes", sq_parse_text, &p.recipe},
@@ -78,20 +114,26 @@ int sq_tool_train(int argc, char **argv)
     if (!s && (!p.recipe || !p.out))
         s = sq_fail(&err, SQ_USAGE, "train: -%s is missing; see squall train --help", p.recipe ? "o WEIGHTS" : "c RECIPE");
     if (!s)
-        s = sq_alloc((void **)&cube, (size_t)call.n_words, sizeof *cube, "events", &err);
+        s = find_sources(p.recipe, &def, &err);
+    if (!s)
+        s = sq_alloc((void **)&event, (size_t)call.n_words, sizeof *event, "events", &err);
     const volatile int *stop = sq_options_stop();
-    for (; !s && n < call.n_words && !*stop; n++)
-        s = read_event(call.words[n], &call.settings, &cube[n], &err);
+    for (; !s && n < call.n_words && !*stop; n++) {
+        s = read_radar(call.words[n], &call.settings, &event[n].cube, &err);
+        if (!s && def)
+            s = read_beside(call.words[n], def, &call.settings, &event[n], &err);
+    }
     p.threads = call.settings.threads;
     p.progress = isatty(STDERR_FILENO);
     if (!s && *stop)
         s = sq_fail(&err, SQ_FAILED, "interrupted while reading");
     if (!s)
-        s = sq_train(&p, cube, n, stop, &err);
+        s = sq_train(&p, event, n, stop, &err);
     if (!s)
         printf("%s\n", p.out);
     while (n)
-        sq_cube_finish(&cube[--n]);
-    free(cube);
+        drop_event(&event[--n]);
+    free(event);
+    free(def);
     return sq_options_end(s, &err);
 }

@@ -92,7 +92,7 @@ static enum sq_status open_entry(struct start *s, const struct sq_verify_file *f
     if (s->n++ == 0) {
         *c = *n->f;
         c->quality = NULL;
-        c->inputs_used = c->inputs_missing = NULL;
+        c->inputs_used = c->inputs_missing = c->sources = NULL;
         return SQ_OK;
     }
     if (!same_cells(&c->grid, &n->f->grid))

@@ -55,6 +55,7 @@ void sq_forecast_finish(struct sq_forecast *f)
     free(f->observed);
     free(f->inputs_used);
     free(f->inputs_missing);
+    free(f->sources);
     *f = (struct sq_forecast){0};
 }
 

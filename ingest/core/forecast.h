@@ -30,6 +30,7 @@ struct sq_forecast {
     char institution[128];
     char *inputs_used;       /* ISO times, blanks between; heap */
     char *inputs_missing;    /* likewise */
+    char *sources;           /* beside the radar: a line each, what of it was there; NULL: none is asked for; heap */
 };
 
 struct sq_lead {

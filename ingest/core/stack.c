@@ -114,6 +114,35 @@ void sq_stack_finish(struct sq_stack *s)
     s->n_planes = 0;
 }
 
+/* Cells of the grid of each source, times its planes that are there. */
+static size_t cells_there(const struct sq_stack *s)
+{
+    size_t n = 0;
+    for (int i = 0; i < s->def.n_sources; i++)
+        n += (size_t)sq_stack_count(s, i) * sq_grid_cells(&s->grid[s->grid_of[i]].grid);
+    return n;
+}
+
+enum sq_status sq_stack_own(struct sq_stack *s, struct sq_err *e)
+{
+    float *block, *to;
+    enum sq_status status = s->block ? SQ_OK : sq_alloc((void **)&block, cells_there(s), sizeof *block, "a stack", e);
+    if (status || s->block)
+        return status;
+    to = s->block = block;
+    for (int i = 0; i < s->def.n_sources; i++) {
+        const size_t cells = sq_grid_cells(&s->grid[s->grid_of[i]].grid);
+        const size_t n = (size_t)s->def.source[i].n_channels * (size_t)s->def.source[i].n_slices;
+        for (size_t k = s->first[i]; k < s->first[i] + n; k++)
+            if (s->plane[k].value) {
+                memcpy(to, s->plane[k].value, cells * sizeof *to);
+                s->plane[k].value = to;
+                to += cells;
+            }
+    }
+    return SQ_OK;
+}
+
 int sq_stack_count(const struct sq_stack *s, int source)
 {
     const size_t n = (size_t)s->def.source[source].n_channels * (size_t)s->def.source[source].n_slices;

@@ -50,7 +50,9 @@ enum sq_status sq_stack_def_parse(const char *where, const void *text, size_t si
                                   struct sq_err *e) SQ_CHECK;
 /* Whether `path` is that of a definition, not of settings: a list, or the name of a file in configs/networks. */
 bool sq_stack_def_is(const char *path);
-/* *ret is large: keep it on the heap. */
+/* The text itself, zero-terminated; the caller frees it. `path` is a file, or the name of one in configs/networks. */
+enum sq_status sq_stack_def_load(const char *path, char **ret, size_t *ret_size, struct sq_err *e) SQ_CHECK;
+/* `path` is a file, or the name of one in configs/networks. *ret is large: keep it on the heap. */
 enum sq_status sq_stack_def_read(const char *path, struct sq_stack_def *ret, struct sq_err *e) SQ_CHECK;
 
 const char *sq_stack_kind_name(enum sq_stack_kind kind); /* "radar" ... */
@@ -109,6 +111,9 @@ struct sq_stack {
 enum sq_status sq_stack_init(struct sq_stack *s, const struct sq_stack_def *def, const struct sq_grid *target,
                              int64_t at, struct sq_err *e) SQ_CHECK;
 void sq_stack_finish(struct sq_stack *s);
+
+/* Copies the values, so that the stack outlives its maker's next build. */
+enum sq_status sq_stack_own(struct sq_stack *s, struct sq_err *e) SQ_CHECK;
 
 static inline struct sq_stack_plane *sq_stack_at(const struct sq_stack *s, int source, int channel, int slice)
 {

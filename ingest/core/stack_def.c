@@ -165,10 +165,9 @@ bool sq_stack_def_is(const char *path)
     return list;
 }
 
-enum sq_status sq_stack_def_read(const char *path, struct sq_stack_def *ret, struct sq_err *e)
+enum sq_status sq_stack_def_load(const char *path, char **ret, size_t *ret_size, struct sq_err *e)
 {
-    char own[128], found[4096], *text = NULL;
-    size_t size = 0;
+    char own[128], found[4096];
     enum sq_status status = SQ_OK;
     if (is_name(path)) {
         if (strlen(path) > 60)
@@ -177,8 +176,14 @@ enum sq_status sq_stack_def_read(const char *path, struct sq_stack_def *ret, str
         status = sq_settings_file(own, found, e);
         path = found;
     }
-    if (!status)
-        status = sq_config_load(path, &text, &size, e);
+    return status ? status : sq_config_load(path, ret, ret_size, e);
+}
+
+enum sq_status sq_stack_def_read(const char *path, struct sq_stack_def *ret, struct sq_err *e)
+{
+    char *text = NULL;
+    size_t size = 0;
+    enum sq_status status = sq_stack_def_load(path, &text, &size, e);
     if (!status)
         status = sq_stack_def_parse(path, text, size, ret, e);
     free(text);

@@ -184,14 +184,15 @@ static void training_is_seeded_and_resumable(void **state)
     snprintf(b, sizeof b, "%s/b.nc", test_folder());
     make_event(&c);
     write_recipe(recipe, 100);
+    const struct sq_event event = {.cube = c};
     struct sq_train_params p = {.recipe = recipe, .out = a, .threads = 1};
-    REQUIRE_OK(sq_train(&p, &c, 1, NULL, &err));
+    REQUIRE_OK(sq_train(&p, &event, 1, NULL, &err));
     double first = last_loss(a);
     p.out = b;
     volatile int stop = 1; /* before the first step: a checkpoint of the beginning */
-    REQUIRE_OK(sq_train(&p, &c, 1, &stop, &err));
+    REQUIRE_OK(sq_train(&p, &event, 1, &stop, &err));
     p.resume = true;
-    REQUIRE_OK(sq_train(&p, &c, 1, NULL, &err));
+    REQUIRE_OK(sq_train(&p, &event, 1, NULL, &err));
     struct sq_weights *wa = NULL, *wb = NULL;
     REQUIRE_OK(sq_weights_read(a, &wa, &err));
     REQUIRE_OK(sq_weights_read(b, &wb, &err));
@@ -230,13 +231,13 @@ static void bad_recipes_are_refused(void **state)
     snprintf(recipe, sizeof recipe, "%s/bad.yaml", test_folder());
     make_event(&c);
     struct sq_train_params p = {.recipe = recipe, .out = path, .threads = 1};
-    REQUIRE_STATUS(sq_train(&p, &c, 1, NULL, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_train(&p, &event, 1, NULL, &err), SQ_FAILED);
     REQUIRE_OK(sq_publish_bytes(recipe, "chanels: 3\n", 11, &err));
-    REQUIRE_STATUS(sq_train(&p, &c, 1, NULL, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_train(&p, &event, 1, NULL, &err), SQ_FAILED);
     assert_non_null(strstr(err.text, "chanels"));
     c.n = 1; /* an event of one frame teaches nothing */
     write_recipe(recipe, 5);
-    REQUIRE_STATUS(sq_train(&p, &c, 1, NULL, &err), SQ_FAILED);
+    REQUIRE_STATUS(sq_train(&p, &event, 1, NULL, &err), SQ_FAILED);
     c.n = FRAMES;
     sq_cube_finish(&c);
 }
