@@ -226,20 +226,20 @@ static void bad_recipes_are_refused(void **state)
 {
     (void)state;
     struct sq_err err = {0};
-    struct sq_cube c;
+    struct sq_event event = {0};
     char recipe[160];
     snprintf(recipe, sizeof recipe, "%s/bad.yaml", test_folder());
-    make_event(&c);
+    make_event(&event.cube);
     struct sq_train_params p = {.recipe = recipe, .out = path, .threads = 1};
     REQUIRE_STATUS(sq_train(&p, &event, 1, NULL, &err), SQ_FAILED);
     REQUIRE_OK(sq_publish_bytes(recipe, "chanels: 3\n", 11, &err));
     REQUIRE_STATUS(sq_train(&p, &event, 1, NULL, &err), SQ_FAILED);
     assert_non_null(strstr(err.text, "chanels"));
-    c.n = 1; /* an event of one frame teaches nothing */
+    event.cube.n = 1; /* an event of one frame teaches nothing */
     write_recipe(recipe, 5);
     REQUIRE_STATUS(sq_train(&p, &event, 1, NULL, &err), SQ_FAILED);
-    c.n = FRAMES;
-    sq_cube_finish(&c);
+    event.cube.n = FRAMES;
+    sq_cube_finish(&event.cube);
 }
 
 int main(void)
