@@ -7,20 +7,18 @@
 #include <math.h>
 #include <string.h>
 
-/* Spread of the neighbourhood: a Gaussian of this standard deviation per minute of lead, that of a disc whose
- * diameter grows by 1 km a minute (along each axis a disc has half its radius). 200 and 300 are as good on the
- * development events, 400 and 500 worse at every lead. */
-static const double spread_m_per_min = 250;
-
-static float sigma_cells(const struct sq_cube *c, double lead_s)
+static float sigma_cells(const struct sq_cube *c, double lead_s, double spread)
 {
-    return (float)(spread_m_per_min * lead_s / 60 / sqrt(c->cell_m[0] * c->cell_m[1]));
+    return (float)(spread * lead_s / 60 / sqrt(c->cell_m[0] * c->cell_m[1]));
 }
 
-/* Wide neighbourhoods need no narrow cells: sides of 2 or 4 cells. */
+/* Wide neighbourhoods need no narrow cells. */
 static int coarseness(float sigma)
 {
-    return sigma >= 10 ? 4 : sigma >= 5 ? 2 : 1;
+    int f = 1;
+    while (f < 16 && sigma >= 5 * (float)f)
+        f *= 2;
+    return f;
 }
 
 static int least(int a, int b)
@@ -29,20 +27,20 @@ static int least(int a, int b)
 }
 
 /* Aligned to coarse cells. It grows with lead, so that what a late lead sees holds what an early one does. */
-struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s)
+struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s, double spread)
 {
     const struct sq_grid *g = &c->grid;
-    float sigma = sigma_cells(c, lead_s);
-    int f = coarseness(sigma), reach = (int)(3 * sigma) + 16; /* the blur, its rounding, and a coarse cell beyond */
+    float sigma = sigma_cells(c, lead_s, spread);
+    int f = coarseness(sigma), reach = (int)(3 * sigma) + 4 * f; /* the blur, its rounding, and coarse cells beyond */
     int top = win->row > reach ? (win->row - reach) / f * f : 0, left = win->col > reach ? (win->col - reach) / f * f : 0;
     int bottom = least((win->row + win->h + reach + f - 1) / f * f, g->ny);
     int right = least((win->col + win->w + reach + f - 1) / f * f, g->nx);
     return (struct sq_window){top, left, bottom - top, right - left};
 }
 
-size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s)
+size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s, double spread)
 {
-    struct sq_window s = sq_advect_sight(c, win, lead_s);
+    struct sq_window s = sq_advect_sight(c, win, lead_s, spread);
     return 4 * (size_t)s.h * (size_t)s.w + (size_t)s.w;
 }
 
@@ -114,11 +112,11 @@ SQ_HOT static void spread_out(const float *share, const struct sight *s, const s
     }
 }
 
-void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s,
+void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s, double spread,
                      const struct sq_window *win, const float *edge, int n, float *ret, float *tmp)
 {
-    float sigma = sigma_cells(c, lead_s);
-    struct sight s = {.at = sq_advect_sight(c, win, lead_s), .f = coarseness(sigma)};
+    float sigma = sigma_cells(c, lead_s, spread);
+    struct sight s = {.at = sq_advect_sight(c, win, lead_s, spread), .f = coarseness(sigma)};
     s.w = (s.at.w + s.f - 1) / s.f, s.h = (s.at.h + s.f - 1) / s.f;
     size_t cells = (size_t)s.at.h * (size_t)s.at.w, coarse = (size_t)s.h * (size_t)s.w, plane = (size_t)win->h * (size_t)win->w;
     float *rate = tmp, *seen = rate + cells, *share = seen + coarse, *scratch = share + coarse;

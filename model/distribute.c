@@ -51,12 +51,13 @@ static void block_positions(const struct sq_nowcast *n, struct carry_block *b)
     b->source.w = b->source.w < 1 ? 1 : b->source.w;
 }
 
-/* Scratch for the positions, then for the source: its planes twice (network, advection) and their own needs. */
+/* Scratch for the positions, then for the source: its planes three times (the result, advection near and far) and their own
+ * needs. */
 static enum sq_status block_room(const struct sq_nowcast *n, struct carry_block *b, int lead_s, struct sq_err *e)
 {
-    size_t cells = ((size_t)b->source.h + 1) * (size_t)b->source.w, advect = sq_advect_room(n->cube, &b->source, lead_s);
+    size_t cells = ((size_t)b->source.h + 1) * (size_t)b->source.w, advect = sq_advect_room(n->cube, &b->source, lead_s, SQ_SPREAD_FAR);
     size_t network = cells * (size_t)(n->n_edge + 2);
-    size_t need = 2 * cells * (size_t)n->n_edge + (advect > network ? advect : network);
+    size_t need = 3 * cells * (size_t)n->n_edge + (advect > network ? advect : network);
     enum sq_status s = SQ_OK;
     if (!b->y)
         s = sq_alloc((void **)&b->y, 2 * BLOCK * BLOCK, sizeof *b->y, "forecast", e);
@@ -127,19 +128,27 @@ static void block_out(const struct sq_nowcast *n, const struct carry_block *b, s
         }
 }
 
-/* The distribution of the source in the moving frame: of the network, of advection, or a pool of both. */
+/* a becomes (1 - share) a + share b. */
+static void pool(float *a, const float *b, float share, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        a[i] += share * (b[i] - a[i]);
+}
+
+/* The distribution of the source in the moving frame: that of the network, or of near advection, and some of far. */
 static void block_source(const struct sq_nowcast *n, struct carry_block *b, int lead_s)
 {
-    size_t planes = (size_t)b->source.h * (size_t)b->source.w * (size_t)n->n_edge;
-    float share = n->hidden ? n->weights->advection_share : 0;
-    float *advect = n->hidden ? b->p + planes : b->p, *tmp = b->p + 2 * planes;
     const struct sq_newest newest = {{0, 0, n->cube->grid.ny, n->cube->grid.nx}, n->composite};
-    sq_advect_share(n->cube, &newest, lead_s, &b->source, n->edge, n->n_edge, advect, tmp);
+    size_t planes = (size_t)b->source.h * (size_t)b->source.w * (size_t)n->n_edge;
+    float share = n->hidden ? n->weights->advection_share * (float)lead_s / 3600 : SQ_FAR_SHARE;
+    float *near = n->hidden ? b->p + planes : b->p, *far = b->p + 2 * planes, *tmp = b->p + 3 * planes;
+    sq_advect_share(n->cube, &newest, lead_s, SQ_SPREAD_NEAR, &b->source, n->edge, n->n_edge, near, tmp);
     if (n->hidden)
-        sq_hidden_exceed(n->hidden, lead_s, &b->source, advect, b->p, tmp);
-    if (n->hidden && share > 0)
-        for (size_t i = 0; i < planes; i++)
-            b->p[i] += share * (advect[i] - b->p[i]);
+        sq_hidden_exceed(n->hidden, lead_s, &b->source, near, b->p, tmp);
+    if (share > 0) {
+        sq_advect_share(n->cube, &newest, lead_s, SQ_SPREAD_FAR, &b->source, n->edge, n->n_edge, far, tmp);
+        pool(b->p, far, share < 1 ? share : 1, planes);
+    }
 }
 
 enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e)

@@ -488,7 +488,7 @@ void sq_weights_describe(const struct sq_weights *w, void (*line)(void *, const 
     snprintf(text, sizeof text, "for frames %d to %d s apart and cells of %.0f to %.0f m", w->least_step_s, w->most_step_s,
              w->least_cell_m, w->most_cell_m);
     line(arg, text);
-    snprintf(text, sizeof text, "forecasts are %.0f %% network, %.0f %% advection", 100 - 100 * (double)w->advection_share,
+    snprintf(text, sizeof text, "at an hour %.0f %% of the forecast is advection from far around, at other leads in proportion",
              100 * (double)w->advection_share);
     line(arg, text);
     for (int i = 0; w->beside.n && i < w->beside.def->n_sources; i++) {

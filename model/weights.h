@@ -19,7 +19,7 @@ struct sq_weights {
     int least_step_s, most_step_s; /* between frames */
     double least_cell_m, most_cell_m;
     char *recipe, *data, *git, *scores; /* texts; heap, may be NULL */
-    float advection_share; /* of advection probabilities in the forecast, [0, 1]; see below */
+    float advection_share; /* of far advection in the forecast at an hour, [0, 1]; see below */
 };
 
 struct sq_checkpoint {
@@ -28,8 +28,9 @@ struct sq_checkpoint {
     float *theta; /* the raw, not the averaged parameters (n_parameters) */
 };
 
-/* A forecast is the linear pool (M. Stone 1961) of the network's and of advection probabilities: on radars that the
- * network has not learnt from the pool is better than either. Its share is chosen on held-out events; 0 as trained. */
+/* A forecast is the linear pool (M. Stone 1961) of the network's probabilities and of advection ones from far around
+ * (advect.h): on radars that the network has not learnt from the pool is better than either. Their share grows in
+ * proportion to lead; what it is at an hour is chosen on held-out events; 0 as trained. */
 
 /* Whole or not at all. `c` may be NULL. */
 enum sq_status sq_weights_write(const char *path, const struct sq_weights *w, const struct sq_checkpoint *c,

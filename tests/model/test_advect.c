@@ -45,13 +45,13 @@ static void share(const float *rate, double lead_s, const struct sq_window *win,
 {
     struct sq_cube c = plain();
     const struct sq_newest newest = {{0, 0, NY, NX}, rate};
-    float *tmp = malloc(sq_advect_room(&c, win, lead_s) * sizeof *tmp);
-    sq_advect_share(&c, &newest, lead_s, win, edge, n, ret, tmp);
+    float *tmp = malloc(sq_advect_room(&c, win, lead_s, SQ_SPREAD_NEAR) * sizeof *tmp);
+    sq_advect_share(&c, &newest, lead_s, SQ_SPREAD_NEAR, win, edge, n, ret, tmp);
     free(tmp);
 }
 
-/* Leads at which the cells counted are 1, 2 and 4 wide. */
-static const int leads_min[] = {10, 30, 60};
+/* Leads at which the cells counted are 1, 2, 4 and 8 wide. */
+static const int leads_min[] = {10, 30, 60, 110};
 
 static void share_is_the_gaussian_sum(void **state)
 {
@@ -59,7 +59,7 @@ static void share_is_the_gaussian_sum(void **state)
     const float edge[2] = {0.1f, 2};
     float *rate = some_rain(), *p = malloc(2 * NY * NX * sizeof *p);
     const struct sq_window all = {0, 0, NY, NX};
-    for (int l = 0; l < 3; l++) {
+    for (int l = 0; l < 4; l++) {
         share(rate, leads_min[l] * 60, &all, edge, 2, p);
         for (int row = 3; row < NY; row += 24)
             for (int col = 5; col < NX; col += 23)
@@ -76,7 +76,7 @@ static void windows_change_nothing(void **state)
     const float edge[1] = {0.5f};
     float *rate = some_rain(), *p = malloc(NY * NX * sizeof *p), *q = malloc(NY * NX * sizeof *q);
     const struct sq_window all = {0, 0, NY, NX}, part[] = {{61, 70, 33, 41}, {0, 0, 9, 11}, {143, 101, 7, 69}};
-    for (int l = 0; l < 3; l++) {
+    for (int l = 0; l < 4; l++) {
         share(rate, leads_min[l] * 60, &all, edge, 1, p);
         for (size_t w = 0; w < sizeof part / sizeof *part; w++) {
             share(rate, leads_min[l] * 60, &part[w], edge, 1, q);
@@ -98,7 +98,7 @@ static void sight_grows_with_lead(void **state)
     const struct sq_window win = {70, 81, 7, 5};
     struct sq_window last = win;
     for (int lead_s = 60; lead_s <= 7200; lead_s += 60) {
-        struct sq_window s = sq_advect_sight(&c, &win, lead_s);
+        struct sq_window s = sq_advect_sight(&c, &win, lead_s, SQ_SPREAD_NEAR);
         assert_true(s.row <= last.row && s.col <= last.col);
         assert_true(s.row + s.h >= last.row + last.h && s.col + s.w >= last.col + last.w);
         last = s;
