@@ -10,28 +10,65 @@
 #include "core/log.h"
 #include "core/publish.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct sq_command command = {
     "train", "INPUT...",
-    "Learns from radar archives and writes weights for squall forecast. Each INPUT, a file or a folder, is one\n"
-    "event: all its frames, in order, on its own grid, and where the recipe names sources, what there is of them. While it learns, WEIGHTS.ckpt holds what is needed to go\n"
+    "Learns from radar archives and writes weights for squall forecast. Each INPUT, a file or a folder (with the\n"
+    "folders in it), is one event: all its frames, in order, on its own grid, and where the recipe names sources, what there is of them. While it learns, WEIGHTS.ckpt holds what is needed to go\n"
     "on with --resume, and WEIGHTS.log.csv the losses; an interrupt ends the run with both in place.\n"
     "With --scores or --share, INPUT is weights that are there, and what held-out events taught is put into them.\n",
     "  squall train -c configs/recipes/radar.yaml archive/*.nc -o mine.nc --minutes 60\n"
     "  squall train -c configs/recipes/radar.yaml archive/*.nc -o mine.nc --from configs/weights/squall-radar.nc\n"
     "  squall forecast today/ -o out --weights mine.nc\n"};
 
+/* The files of an event: a path, and where that is a folder, the folders in it (one for each source). */
+struct files {
+    char *path[64];
+    int n;
+};
+
+static int folder_in(const struct dirent *d)
+{
+    return d->d_name[0] != '.' && (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN || d->d_type == DT_LNK);
+}
+
+static void find_files(char *path, struct files *f)
+{
+    struct dirent **entry = NULL;
+    struct stat st;
+    f->path[f->n++] = strdup(path);
+    int n = scandir(path, &entry, folder_in, alphasort);
+    for (int i = 0; i < n; i++) {
+        char *inner = NULL;
+        if (f->n < 64 && asprintf(&inner, "%s/%s", path, entry[i]->d_name) > 0 && !stat(inner, &st) && S_ISDIR(st.st_mode))
+            f->path[f->n++] = inner;
+        else
+            free(inner);
+        free(entry[i]);
+    }
+    free(entry);
+}
+
+static void drop_files(struct files *f)
+{
+    while (f->n)
+        free(f->path[--f->n]);
+}
+
 /* What was there beside the radar at each frame's time. */
-static enum sq_status read_beside(char *path, const struct sq_stack_def *def, const struct sq_settings *settings,
-                                  struct sq_event *event, struct sq_err *e)
+static enum sq_status read_beside(const struct files *in, const struct sq_stack_def *def,
+                                  const struct sq_settings *settings, struct sq_event *event, struct sq_err *e)
 {
     struct sq_beside_files files = {0};
     enum sq_status s = sq_alloc((void **)&event->stack, (size_t)event->cube.n, sizeof(struct sq_stack *), "sources", e);
     if (!s)
-        s = sq_beside_open(&files, def, &event->cube.grid, settings, &path, 1, e);
+        s = sq_beside_open(&files, def, &event->cube.grid, settings, in->path, in->n, e);
     for (int i = 0; i < event->cube.n && !s; i++)
         s = sq_beside_at(&files, event->cube.frame[i].time, &event->stack[i], e);
     sq_beside_close(&files);
@@ -46,20 +83,32 @@ static void drop_event(struct sq_event *event)
     sq_cube_finish(&event->cube);
 }
 
-/* One path is one event. */
-static enum sq_status read_radar(char *path, const struct sq_settings *settings, struct sq_cube *ret,
+static enum sq_status read_radar(const struct files *files, const struct sq_settings *settings, struct sq_cube *ret,
                                  struct sq_err *e)
 {
     const struct sq_cube_params p = {.at = INT64_MAX, .from = INT64_MIN};
     const struct sq_read_params read = sq_options_read(settings);
     struct sq_inputs *in = NULL;
-    enum sq_status s = sq_inputs_open(&path, 1, &read, &in, e);
+    enum sq_status s = sq_inputs_open(files->path, files->n, &read, &in, e);
     if (!s)
         s = sq_cube_build(in, &p, ret, e);
     if (!s)
-        sq_log(SQ_LOG_INFO, "%s: %d frames of %d x %d cells, every %d s", path, ret->n, ret->grid.nx, ret->grid.ny,
+        sq_log(SQ_LOG_INFO, "%s: %d frames of %d x %d cells, every %d s", files->path[0], ret->n, ret->grid.nx, ret->grid.ny,
                ret->step_s);
     sq_inputs_close(&in);
+    return s;
+}
+
+/* One path is one event. */
+static enum sq_status read_event(char *path, const struct sq_stack_def *def, const struct sq_settings *settings,
+                                 struct sq_event *ret, struct sq_err *e)
+{
+    struct files files = {0};
+    find_files(path, &files);
+    enum sq_status s = read_radar(&files, settings, &ret->cube, e);
+    if (!s && def)
+        s = read_beside(&files, def, settings, ret, e);
+    drop_files(&files);
     return s;
 }
 
@@ -118,11 +167,8 @@ int sq_tool_train(int argc, char **argv)
     if (!s)
         s = sq_alloc((void **)&event, (size_t)call.n_words, sizeof *event, "events", &err);
     const volatile int *stop = sq_options_stop();
-    for (; !s && n < call.n_words && !*stop; n++) {
-        s = read_radar(call.words[n], &call.settings, &event[n].cube, &err);
-        if (!s && def)
-            s = read_beside(call.words[n], def, &call.settings, &event[n], &err);
-    }
+    for (; !s && n < call.n_words && !*stop; n++)
+        s = read_event(call.words[n], def, &call.settings, &event[n], &err);
     p.threads = call.settings.threads;
     p.progress = isatty(STDERR_FILENO);
     if (!s && *stop)
