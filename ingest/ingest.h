@@ -18,7 +18,8 @@ struct sq_frame_info {
     int64_t reference_time; /* UTC s, the run of a model; 0: that of an observation, its time */
     int interval_s;      /* accumulation, 0 = instantaneous */
     struct sq_grid grid;
-    const char *path;
+    const char *path;    /* "archive.tar/member" of a member */
+    const char *file;    /* on the disk: path, or the archive that holds the member */
     int index;           /* which frame inside the file */
     char source[32];     /* "mrms", "odim", "knmi", "cf" */
     char product[64];

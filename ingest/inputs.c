@@ -77,6 +77,7 @@ enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info 
     *f = (struct sq_frame){.info = *info, .input = list->input, .order = list->found++, .own_s = info->interval_s,
                            .second = -1};
     f->info.path = list->path;
+    f->info.file = list->file;
     if (!f->info.reference_time)
         f->info.reference_time = f->info.time;
     if (!f->info.channel[0])
@@ -212,6 +213,7 @@ static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
         return sq_fail(e, SQ_FAILED, "%s: no field of a kind that squall reads", input->path);
     in->frames.input = i;
     in->frames.path = input->path;
+    in->frames.file = input->container < 0 ? input->path : in->input[input->container].path;
     in->frames.source = input->source->name;
     st = input->source->scan(&in->open, &in->frames, &why);
     st = pass_fault(input->path, in->open.path, st, &why, e);

@@ -20,7 +20,7 @@ struct sq_frames {
     int n, room, found;
     int n_hidden; /* frames behind the n: read for others only */
     int input;    /* the file being scanned */
-    const char *path, *source;
+    const char *path, *file, *source;
 };
 
 /* Ascending in time, then by kind and channel, the newest run first; 0: one time, kind, channel and run. */

@@ -147,11 +147,12 @@ static bool frame_key(const struct build *b, int i, int grid, enum sq_stack_meth
     const struct sq_read_params *p = &b->s->read;
     char full[SQ_PATH_MAX], g[SQ_CRS_MAX + 128], text[SQ_PATH_MAX + SQ_CRS_MAX + 1024];
     struct stat st;
-    if (stat(f->path, &st) || !realpath(f->path, full))
+    if (stat(f->file, &st) || !realpath(f->file, full))
         return false;
+    const char *member = f->path + strlen(f->file);
     print_grid(g, sizeof g, &b->stack->grid[grid].grid);
     int n = snprintf(text, sizeof text,
-                     SQ_VERSION " %s|%lld %lld.%09ld|%d %d %s %s %s|%lld %lld %d|%d|%g %g %g %g %g %g|%s", full,
+                     SQ_VERSION " %s%s|%lld %lld.%09ld|%d %d %s %s %s|%lld %lld %d|%d|%g %g %g %g %g %g|%s", full, member,
                      (long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec, f->index,
                      (int)f->kind, f->source, f->product, f->channel, (long long)f->time,
                      (long long)f->reference_time, f->interval_s, (int)method, p->zr_a, p->zr_b, p->rate_cap_mmh,

@@ -269,7 +269,9 @@ static void archives_are_inputs(void **state)
     REQUIRE_OK(sq_inputs_open(both, 2, &p, &in, &err));
     assert_int_equal(sq_inputs_count(in), 2); /* the frame of 0 s is there twice: the first path wins */
     assert_string_equal(sq_inputs_info(in, 0)->path, one);
+    assert_string_equal(sq_inputs_info(in, 0)->file, one);
     assert_string_equal(sq_inputs_info(in, 1)->path, test_path("two.tgz/b.nc"));
+    assert_string_equal(sq_inputs_info(in, 1)->file, two);
     for (int i = 1; i >= 0; i--) {
         REQUIRE_OK(sq_inputs_read(in, i, &f, &err));
         REQUIRE(f.time == t[i] && fabsf(f.value[11] - 1.1f) < 1e-6f);
