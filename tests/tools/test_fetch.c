@@ -37,7 +37,7 @@ static const char *begin(void)
     standin_remove_all(server);
     test_remove(test_path("data"));
     fprintf(f, "- {name: radar, url: '%s', key: 'CONUS/%%Y%%m%%d/R_%%Y%%m%%d-%%H%%M%%S.gz', check: gzip, every_s: 120,"
-               " parallel: 3, tries: 4, wait_s: 0.02, stall_s: 1, connect_s: 2, max_mb: 5}\n", standin_url(server));
+               " parallel: 3, tries: 4, wait_s: 0.02, stall_s: 3, connect_s: 5, max_mb: 5}\n", standin_url(server));
     fprintf(f, "- {name: model, url: '%s', key: 'm.%%Y%%m%%d/m.t%%Hz.f%%L.grib2', file: 'm.%%Y%%m%%d%%H.f%%L.grib2',"
                " check: grib, leads_h: [0, 1], fields: 'PRATE:surface; UGRD:500 mb', every_s: 3600, tries: 3,"
                " wait_s: 0.02}\n", standin_url(server));
@@ -283,7 +283,7 @@ static void a_cut_goes_on_where_it_was(void **state)
     (void)state;
     static const enum standin_fault kind[] = {STANDIN_CUT, STANDIN_RESET, STANDIN_STALL};
     for (int i = 0; i < 3; i++) {
-        require_borne(kind[i], 3000, 1);
+        require_borne(kind[i], 6000, 1);
         assert_int_equal(standin_count(server, "range=bytes="), 1);
         assert_int_equal(standin_count(server, "range=bytes=0-"), 0);
         assert_int_equal(standin_count(server, "if-match=\""), 1);
