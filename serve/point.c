@@ -13,7 +13,7 @@
 enum sq_status sq_point_init(struct sq_point *ret, const struct sq_forecast *f, const double lonlat[2], struct sq_err *e)
 {
     size_t n = (size_t)f->n_lead * (size_t)f->n_threshold;
-    *ret = (struct sq_point){.f = f, .lonlat = {lonlat[0], lonlat[1]}, .observed_mmh = NAN};
+    *ret = (struct sq_point){.f = f, .lonlat = {lonlat[0], lonlat[1]}, .row = -1, .col = -1, .observed_mmh = NAN};
     enum sq_status status = sq_alloc((void **)&ret->prob, n, sizeof *ret->prob, "a forecast at a place", e);
     for (size_t i = 0; i < n && !status; i++)
         ret->prob[i] = NAN;
@@ -81,6 +81,10 @@ enum sq_status sq_product_point(struct sq_product_reader *r, const double lonlat
             sq_distribution_order(f->n_threshold, prob);
             ret->covered = true;
         }
+    }
+    if (!status && on_grid) {
+        ret->row = row;
+        ret->col = col;
     }
     if (!status && on_grid && sq_product_observed_cell(r, row, col, &ret->observed_mmh, e) == SQ_FAILED)
         status = SQ_FAILED;

@@ -104,3 +104,8 @@ void sq_chunks_destroy(struct sq_chunks **c)
     enum sq_status status = *c ? sq_chunks_close(c, NULL) : SQ_OK;
     (void)status;
 }
+
+void sq_chunks_quiet(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}

@@ -21,4 +21,7 @@ enum sq_status sq_chunks_close(struct sq_chunks **c, struct sq_err *e) SQ_CHECK;
 /* The same where it has failed already and nobody listens. */
 void sq_chunks_destroy(struct sq_chunks **c);
 
+/* From now on HDF5 does not print on stderr what it finds wrong, on this thread: it has to be told on each one. */
+void sq_chunks_quiet(void);
+
 #endif

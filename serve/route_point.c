@@ -31,6 +31,8 @@ static enum sq_status read_point(struct sq_site *s, const struct sq_run *run, co
         status = sq_point_init(ret, &run->f, lonlat, e);
     if (status || row < 0)
         return status;
+    ret->row = row;
+    ret->col = col;
     for (int i = 0; i < run->f.n_lead; i++) {
         float *prob = ret->prob + (size_t)i * (size_t)run->f.n_threshold;
         sq_run_cell(run, i, row, col, prob);

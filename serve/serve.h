@@ -49,6 +49,7 @@ void sq_product_close(struct sq_product_reader **r);
 struct sq_point {
     const struct sq_forecast *f; /* must outlive it */
     double lonlat[2];            /* degrees east and north */
+    int row, col;                /* -1, -1: outside of the grid */
     bool covered;                /* some lead has a forecast here */
     float observed_mmh;          /* of the newest frame; NaN: not known */
     float *prob;                 /* (n_lead, n_threshold), NaN where there is no forecast */

@@ -1,3 +1,4 @@
+#include "product_chunks.h"
 #include "store.h"
 #include "serve.h"
 
@@ -325,6 +326,7 @@ int sq_store_scan(struct sq_store *s, int64_t now)
 static void *watch(void *arg)
 {
     struct sq_store *s = arg;
+    sq_chunks_quiet();
     pthread_mutex_lock(&s->lock);
     while (!s->stop) {
         struct timespec until;

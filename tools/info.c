@@ -12,6 +12,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -164,27 +165,6 @@ static void describe_forecast(const struct sq_forecast *f)
         printf("  %.*s\n", (int)strcspn(line, "\n"), line);
 }
 
-/* The cell that a place lies in. */
-static enum sq_status find_cell(const struct sq_grid *g, const double lonlat[2], int *ret_row, int *ret_col,
-                                struct sq_err *e)
-{
-    struct sq_crs_map *map = NULL;
-    double x = lonlat[0], y = lonlat[1];
-    enum sq_status s = sq_crs_map_create(SQ_CRS_LONLAT, g->crs, &map, e);
-    if (s)
-        return s;
-    sq_crs_forward(map, 1, &x, &y);
-    sq_crs_map_destroy(&map);
-    if (sq_grid_geographic(g)) /* the same meridian, where the grid has it */
-        x -= 360 * floor((x - (g->x0 - g->dx / 2)) / 360);
-    double col = floor((x - g->x0) / g->dx + 0.5), row = floor((g->y0 - y) / g->dy + 0.5);
-    if (!(col >= 0 && col < g->nx && row >= 0 && row < g->ny))
-        return sq_fail(e, SQ_FAILED, "longitude %g, latitude %g lies outside the forecast", lonlat[0], lonlat[1]);
-    *ret_row = (int)row;
-    *ret_col = (int)col;
-    return SQ_OK;
-}
-
 static void print_head(const struct sq_forecast *f, const struct sq_settings *set)
 {
     printf("%8s  %-20s", "lead/min", "valid");
@@ -211,20 +191,52 @@ static void print_lead(const struct sq_forecast *f, int i, const struct sq_lead 
     printf("  %.2f\n", (double)l->mean[0]);
 }
 
-static enum sq_status print_point(struct sq_product_reader *r, const struct sq_forecast *f, const double lonlat[2],
+/* What --point and --as ask for. */
+struct place {
+    double lonlat[2];
+    bool formed;
+    enum sq_point_form form;
+};
+
+static enum sq_status parse_form(const char *text, void *ret, struct sq_err *e)
+{
+    static const char *const name[] = {[SQ_POINT_JSON] = "json", [SQ_POINT_COVJSON] = "covjson", [SQ_POINT_SVG] = "svg"};
+    struct place *p = ret;
+    for (int k = 0; k < 3; k++)
+        if (!strcmp(text, name[k])) {
+            p->formed = true;
+            p->form = (enum sq_point_form)k;
+            return SQ_OK;
+        }
+    return sq_fail(e, SQ_USAGE, "'%s' is none of json, covjson, svg", text);
+}
+
+/* The table, or, with a form, what the server answers. */
+static enum sq_status print_point(struct sq_product_reader *r, const struct sq_forecast *f, const struct place *place,
                                   const struct sq_settings *set, struct sq_err *e)
 {
     float prob[SQ_THRESHOLD_MAX], rate[SQ_PERCENTILE_MAX], mean;
     struct sq_lead cell = {prob, rate, &mean};
-    int row = 0, col = 0;
-    enum sq_status s = find_cell(&f->grid, lonlat, &row, &col, e);
-    if (!s)
+    struct sq_point_params params = {.form = place->form, .w = 640, .h = 320};
+    struct sq_point p = {0};
+    char sentence[SQ_SENTENCE_MAX], *text = NULL;
+    enum sq_status s = sq_product_point(r, place->lonlat, &p, e);
+    if (!s && p.row < 0)
+        s = sq_fail(e, SQ_FAILED, "longitude %g, latitude %g lies outside the forecast", place->lonlat[0],
+                    place->lonlat[1]);
+    if (!s && place->formed && !(s = sq_point_write(&p, &params, &text, e)))
+        fputs(text, stdout);
+    if (!s && !place->formed) {
+        printf("%s\n", sq_point_sentence(&p, sentence));
         print_head(f, set);
-    for (int i = 0; i < f->n_lead && !s; i++) {
-        s = sq_product_cell(r, i, row, col, &cell, e);
+    }
+    for (int i = 0; i < f->n_lead && !s && !place->formed; i++) {
+        s = sq_product_cell(r, i, p.row, p.col, &cell, e);
         if (!s)
             print_lead(f, i, &cell, set);
     }
+    free(text);
+    sq_point_finish(&p);
     return s;
 }
 
@@ -293,7 +305,7 @@ static void print_lines(void *arg, const char *text)
     }
 }
 
-static enum sq_status describe(char *path, const double *point, const struct sq_settings *set, struct sq_err *e)
+static enum sq_status describe(char *path, const struct place *place, const struct sq_settings *set, struct sq_err *e)
 {
     const struct sq_forecast *f;
     struct sq_product_reader *r = NULL;
@@ -301,15 +313,16 @@ static enum sq_status describe(char *path, const double *point, const struct sq_
     struct sq_err ignored;
     enum sq_status s = sq_product_open(path, &f, &r, e);
     if (!s) {
-        print_title(path, f);
-        if (point)
-            s = print_point(r, f, point, set, e);
+        if (!place || !place->formed)
+            print_title(path, f);
+        if (place)
+            s = print_point(r, f, place, set, e);
         else
             describe_forecast(f);
         sq_product_close(&r);
         return s;
     }
-    if (s == SQ_ABSENT || point)
+    if (s == SQ_ABSENT || place)
         return s;
     if (!sq_weights_read(path, &w, &ignored)) {
         printf("%s: weights of a network\n", path);
@@ -326,16 +339,20 @@ int sq_tool_info(int argc, char **argv)
 {
     struct sq_call call;
     struct sq_err err = {0};
-    double point[2] = {NAN, NAN};
+    struct place place = {.lonlat = {NAN, NAN}};
     const struct sq_option table[] = {
-        {"point", 0, "LON,LAT", "what a forecast says of this place, in degrees east and north", sq_parse_point, point},
+        {"point", 0, "LON,LAT", "what a forecast says of this place, in degrees east and north", sq_parse_point,
+         place.lonlat},
+        {"as", 0, "FORM", "--point as json, covjson or svg, as the server answers it", parse_form, &place},
         {"threshold", 0, "RATES", "mm/h, for the probabilities of --point; default 0.1,1,5", sq_parse_maps,
          &call.settings},
     };
     enum sq_status s = sq_options_parse(&command, table, sizeof table / sizeof *table, argc, argv, &call, &err);
     if (!s && call.done)
         return 0;
+    if (!s && place.formed && isnan(place.lonlat[0]))
+        s = sq_fail(&err, SQ_USAGE, "info: --as is for --point; see squall info --help");
     for (int i = 0; !s && i < call.n_words; i++)
-        s = describe(call.words[i], isnan(point[0]) ? NULL : point, &call.settings, &err);
+        s = describe(call.words[i], isnan(place.lonlat[0]) ? NULL : &place, &call.settings, &err);
     return sq_options_end(s, &err);
 }
