@@ -460,6 +460,12 @@ void sq_inputs_rest(struct sq_inputs *in)
     close_archive(in);
 }
 
+bool sq_inputs_parts(const struct sq_inputs *in, int i)
+{
+    /* what is moved for its parallax comes from outside of the part */
+    return in->input[in->frames.frame[i].input].source == &sq_source_abi && !(in->params.cloud_top_m > 0);
+}
+
 void sq_inputs_close(struct sq_inputs **in)
 {
     struct sq_inputs *s = *in;
@@ -495,18 +501,30 @@ const struct sq_read_params *sq_inputs_params(const struct sq_inputs *in)
     return &in->params;
 }
 
-/* The field of a frame's own message. */
-static enum sq_status read_frame(struct sq_inputs *in, const struct sq_frame *f, struct sq_field *ret,
-                                 struct sq_err *e)
+static struct sq_grid part_of(const struct sq_grid *g, const struct sq_window *w)
+{
+    struct sq_grid part = *g;
+    part.nx = w->nx;
+    part.ny = w->ny;
+    part.x0 = sq_grid_x(g, w->col);
+    part.y0 = sq_grid_y(g, w->row);
+    return part;
+}
+
+/* The field of a frame's own message, or a part of it. */
+static enum sq_status read_frame(struct sq_inputs *in, const struct sq_frame *f, const struct sq_window *w,
+                                 struct sq_field *ret, struct sq_err *e)
 {
     struct sq_field field = {0};
     struct sq_err why = {0};
     enum sq_status st = open_file(in, f->input, e);
     if (st)
         return st;
-    st = sq_field_init(&field, &f->info.grid, e);
+    const struct sq_grid grid = w ? part_of(&f->info.grid, w) : f->info.grid;
+    st = sq_field_init(&field, &grid, e);
     if (st)
         return st;
+    in->open.window = w;
     field.time = f->info.time;
     field.reference_time = f->info.reference_time;
     field.interval_s = f->info.interval_s;
@@ -539,12 +557,18 @@ static const struct sq_frame *find_second(const struct sq_frames *list, int orde
 
 enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret, struct sq_err *e)
 {
+    return sq_inputs_read_part(in, i, NULL, ret, e);
+}
+
+enum sq_status sq_inputs_read_part(struct sq_inputs *in, int i, const struct sq_window *w, struct sq_field *ret,
+                                   struct sq_err *e)
+{
     const struct sq_frame *f = &in->frames.frame[i];
     struct sq_field field = {0}, other = {0};
-    enum sq_status st = read_frame(in, f, &field, e);
+    enum sq_status st = read_frame(in, f, w, &field, e);
     if (!st && f->second >= 0) {
         const struct sq_frame *second = find_second(&in->frames, f->second);
-        st = read_frame(in, second, &other, e);
+        st = read_frame(in, second, w, &other, e);
         if (!st)
             st = sq_frames_apply(f, second, &field, &other, e);
     }

@@ -5,7 +5,7 @@
  * One rule samples for all methods: a box, as wide as a part of the target cell but at most one source cell,
  * takes the mean of the source cells under it. A box of width 1 is bilinear interpolation, and boxes that tile
  * the target cell give its area mean. */
-#include "ingest.h"
+#include "source.h"
 #include "core/crs.h"
 
 #include <math.h>
@@ -13,6 +13,8 @@
 #include <string.h>
 
 enum { BLOCK = 32, PARTS = 256 };
+#define TAPS_MAX ((size_t)1 << 24)
+#define CELL_TAPS_MAX 400
 static const double tolerance = 0.05;       /* source cells, at the middles, where the error is greatest */
 static const float enough = 0.5f - 1e-4f;   /* half of the weight, but for rounding */
 static const double coarser = 1.5 - 1e-3;
@@ -23,6 +25,20 @@ struct sq_regrid {
     int period;       /* columns round the earth where the source goes round it; else 0 */
     size_t stride;    /* to.nx + 2 */
     float *col, *row; /* (to.ny + 2, to.nx + 2); NaN where the map has no such place */
+    struct taps *taps; /* NULL: weights are worked out each time */
+};
+
+/* Target cell i is the mean of source cells tap[first[i]] to tap[first[i + 1] - 1], if at least `need[i]` of their
+ * weight was observed. */
+struct tap {
+    uint32_t at;
+    float weight;
+};
+struct taps {
+    size_t *first; /* [cells + 1] */
+    float *need;   /* [cells] */
+    struct tap *tap;
+    size_t n, room;
 };
 
 /* ---- positions ---------------------------------------------------------------------------------------- */
@@ -263,6 +279,108 @@ static inline float area_mean(const struct sq_regrid *r, const float *src, const
     return mean(&all, (float)ni * (float)nj);
 }
 
+/* ---- weights worked out --------------------------------------------------------------------------------- */
+
+static bool add_tap(struct taps *t, size_t begin, size_t at, float weight)
+{
+    if (!(weight > 0))
+        return true;
+    if (t->n - begin > CELL_TAPS_MAX) /* looking through them would take long */
+        return false;
+    for (size_t i = begin; i < t->n; i++)
+        if (t->tap[i].at == at) {
+            t->tap[i].weight += weight;
+            return true;
+        }
+    if (t->n == t->room) {
+        const size_t room = t->room ? 2 * t->room : 1 << 20;
+        struct tap *more = room > TAPS_MAX ? NULL : realloc(t->tap, room * sizeof *more);
+        if (!more)
+            return false;
+        t->tap = more;
+        t->room = room;
+    }
+    t->tap[t->n++] = (struct tap){(uint32_t)at, weight};
+    return true;
+}
+
+/* What `sample` adds up. */
+static bool tap_sample(const struct sq_regrid *r, struct taps *t, size_t begin, float col, float row, float qx, float qy)
+{
+    int left = below(col), top = below(row);
+    float u = 0.5f + (col - (float)left - 0.5f) * qx, v = 0.5f + (row - (float)top - 0.5f) * qy;
+    u = u < 0 ? 0 : u > 1 ? 1 : u;
+    v = v < 0 ? 0 : v > 1 ? 1 : v;
+    size_t i0 = (size_t)wrap(r, left), i1 = (size_t)wrap(r, left + 1), nx = (size_t)r->from.nx;
+    size_t line0 = (size_t)clip(top, r->from.ny) * nx, line1 = (size_t)clip(top + 1, r->from.ny) * nx;
+    return add_tap(t, begin, line0 + i0, (1 - u) * (1 - v)) && add_tap(t, begin, line0 + i1, u * (1 - v)) &&
+           add_tap(t, begin, line1 + i0, (1 - u) * v) && add_tap(t, begin, line1 + i1, u * v);
+}
+
+/* What `area_mean` goes through. */
+static bool tap_area(const struct sq_regrid *r, struct taps *t, size_t at, float turn, float *ret_parts)
+{
+    const size_t begin = t->n;
+    struct shape c = shape_at(r, at, turn);
+    int ni = parts(c.col_i, c.row_i), nj = parts(c.col_j, c.row_j);
+    float qx = narrow(c.col_i, ni, c.col_j, nj), qy = narrow(c.row_i, ni, c.row_j, nj);
+    *ret_parts = (float)ni * (float)nj;
+    for (int j = 0; j < nj; j++)
+        for (int i = 0; i < ni; i++) {
+            float s = ((float)i + 0.5f) / (float)ni - 0.5f, v = ((float)j + 0.5f) / (float)nj - 0.5f;
+            float col = r->col[at] + s * c.col_i + v * c.col_j, row = r->row[at] + s * c.row_i + v * c.row_j;
+            if (r->period)
+                col -= (float)r->period * (float)below((col + 0.5f) / (float)r->period);
+            if (inside(r, col, row) && !tap_sample(r, t, begin, col, row, qx, qy))
+                return false;
+        }
+    return true;
+}
+
+/* The weights of one target cell; false where there are too many. */
+static bool tap_cell(const struct sq_regrid *r, struct taps *t, size_t at, float turn, float *ret_need)
+{
+    float col = r->col[at], row = r->row[at], whole = 1;
+    bool fits = true;
+    if (inside(r, col, row)) {
+        if (r->method == SQ_REGRID_NEAREST)
+            fits = add_tap(t, t->n, nearest(r, col, row), 1);
+        else if (r->method == SQ_REGRID_AREA)
+            fits = tap_area(r, t, at, turn, &whole);
+        else
+            fits = tap_sample(r, t, t->n, col, row, 1, 1);
+    }
+    *ret_need = enough * whole;
+    return fits;
+}
+
+static void drop_taps(struct taps **t)
+{
+    if (!*t)
+        return;
+    free((*t)->first);
+    free((*t)->need);
+    free((*t)->tap);
+    free(*t);
+    *t = NULL;
+}
+
+static void apply_taps(const struct taps *t, size_t cells, const float *src, float *dst)
+{
+    for (size_t i = 0; i < cells; i++) {
+        float sum = 0, seen = 0;
+        for (const struct tap *k = t->tap + t->first[i]; k < t->tap + t->first[i + 1]; k++) {
+            const float v = src[k->at];
+            const bool there = !isnan(v);
+            sum += there ? k->weight * v : 0;
+            seen += there ? k->weight : 0;
+        }
+        dst[i] = seen >= t->need[i] ? sum / seen : NAN;
+    }
+}
+
+/* ---- cell by cell --------------------------------------------------------------------------------------- */
+
 static inline float value_at(const struct sq_regrid *r, const float *src, const float *quality, size_t at, float turn)
 {
     float col = r->col[at], row = r->row[at];
@@ -342,19 +460,68 @@ fail:
     return status;
 }
 
+struct sq_window sq_regrid_window(const struct sq_regrid *r)
+{
+    const struct sq_window all = {0, 0, r->from.ny, r->from.nx, r->from.ny, r->from.nx};
+    float lo[2] = {INFINITY, INFINITY}, hi[2] = {-INFINITY, -INFINITY}; /* of columns and rows under target cells */
+    if (r->period)
+        return all;
+    for (int j = 0; j < r->to.ny; j++)
+        for (int i = 0; i < r->to.nx; i++) {
+            size_t at = (size_t)(j + 1) * r->stride + (size_t)(i + 1);
+            if (!inside(r, r->col[at], r->row[at]))
+                continue;
+            struct shape c = shape_at(r, at, turn_of(&r->from));
+            float half[2] = {(fabsf(c.col_i) + fabsf(c.col_j)) / 2, (fabsf(c.row_i) + fabsf(c.row_j)) / 2};
+            lo[0] = fminf(lo[0], r->col[at] - half[0]), hi[0] = fmaxf(hi[0], r->col[at] + half[0]);
+            lo[1] = fminf(lo[1], r->row[at] - half[1]), hi[1] = fmaxf(hi[1], r->row[at] + half[1]);
+        }
+    int first[2], last[2], n[2] = {r->from.nx, r->from.ny};
+    for (int k = 0; k < 2; k++) { /* a sample reaches one cell farther, and a plan for the window may round otherwise */
+        first[k] = clip(below(fmaxf(lo[k], 0)) - 2, n[k]);
+        last[k] = clip(below(fminf(hi[k], (float)n[k])) + 3, n[k]);
+    }
+    return (struct sq_window){first[1], first[0], last[1] - first[1] + 1, last[0] - first[0] + 1, r->from.ny, r->from.nx};
+}
+
 void sq_regrid_destroy(struct sq_regrid **r)
 {
     if (!*r)
         return;
     free((*r)->col);
     free((*r)->row);
+    drop_taps(&(*r)->taps);
     free(*r);
     *r = NULL;
+}
+
+void sq_regrid_prepare(struct sq_regrid *r)
+{
+    const size_t cells = sq_grid_cells(&r->to);
+    float turn = turn_of(&r->from);
+    struct taps *t = NULL;
+    size_t n = 0;
+    bool fits = !r->taps && !sq_alloc((void **)&t, 1, sizeof *t, "weights", NULL) &&
+                !sq_alloc((void **)&t->first, cells + 1, sizeof *t->first, "weights", NULL) &&
+                !sq_alloc((void **)&t->need, cells, sizeof *t->need, "weights", NULL);
+    for (int j = 0; j < r->to.ny && fits; j++)
+        for (int i = 0; i < r->to.nx && fits; i++, n++) {
+            fits = tap_cell(r, t, (size_t)(j + 1) * r->stride + (size_t)(i + 1), turn, &t->need[n]);
+            t->first[n + 1] = t->n;
+        }
+    if (fits)
+        r->taps = t;
+    else
+        drop_taps(&t);
 }
 
 void sq_regrid_apply(const struct sq_regrid *r, const float *src, float *dst)
 {
     float turn = turn_of(&r->from);
+    if (r->taps) {
+        apply_taps(r->taps, sq_grid_cells(&r->to), src, dst);
+        return;
+    }
     for (int j = 0; j < r->to.ny; j++)
         for (int i = 0; i < r->to.nx; i++)
             *dst++ = value_at(r, src, NULL, (size_t)(j + 1) * r->stride + (size_t)(i + 1), turn);

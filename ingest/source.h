@@ -14,10 +14,19 @@
 #define SQ_CELLS_MAX 100000000
 #define SQ_FRAMES_MAX 200000
 
+/* A part of a plane: rows and columns from (row, col) on, of a grid of of_ny x of_nx. */
+struct sq_window {
+    int row, col, ny, nx, of_ny, of_nx;
+};
+
+/* The part of the source that a plan looks at. */
+struct sq_window sq_regrid_window(const struct sq_regrid *r);
+
 struct sq_file {
     const char *path; /* where its bytes lie, plain or packed: the user's path, or a copy from an archive. Begins
                          messages: the user's path is put in its place. Not owned */
     int nc;           /* netCDF id where the file is netCDF or HDF5, else -1 */
+    const struct sq_window *window; /* what is to be read, by readers of sq_inputs_parts; NULL: all of it */
 };
 
 struct sq_frames; /* a growing list */
@@ -52,6 +61,12 @@ bool sq_inputs_named(const struct sq_inputs *in, int i);
 
 /* Closes the file that is kept open, so that processes may read apart. */
 void sq_inputs_rest(struct sq_inputs *in);
+
+/* Whether a part of frame i can be read alone. */
+bool sq_inputs_parts(const struct sq_inputs *in, int i);
+/* As sq_inputs_read: the part `w` of the frame, on the grid of that part; NULL: all of it. */
+enum sq_status sq_inputs_read_part(struct sq_inputs *in, int i, const struct sq_window *w, struct sq_field *ret,
+                                   struct sq_err *e) SQ_CHECK;
 
 /* Rain rate of a reflectivity by Z = a R^b, after the cap. */
 float sq_rate_from_dbz(double dbz, const struct sq_read_params *p);

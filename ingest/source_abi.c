@@ -94,6 +94,7 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
         return sq_fail(e, SQ_FAILED, "%s: no image of %s", f->path, info->channel);
     struct sq_plane pl = sq_plane_plain(f->nc, var);
     sq_plane_cf(&pl);
+    pl.window = f->window;
     enum sq_status st = sq_plane_read(&pl, f->path, p, ret, e);
     if (!st && find(f->nc, "DQF", info->index, &flags))
         st = sq_geos_flags(f, flags, NO_VALUE, p, ret, e);

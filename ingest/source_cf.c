@@ -115,14 +115,14 @@ static enum sq_status read_crs(const struct sq_file *f, int var, bool degrees, c
     return st ? sq_fail(e, st, "%s: %s", f->path, why.text) : SQ_OK;
 }
 
-static enum sq_status read_grid(const struct sq_file *f, int var, struct sq_grid *g, struct sq_err *e)
+enum sq_status sq_cf_grid(const struct sq_file *f, int var, struct sq_grid *g, bool *ret_south_up, struct sq_err *e)
 {
     int dim[8], n;
     struct sq_axis x, y;
     double unit_m;
     if (!sq_plane_size(f->nc, var, &g->ny, &g->nx) || nc_inq_varndims(f->nc, var, &n) ||
         nc_inq_vardimid(f->nc, var, dim))
-        return sq_fail(e, SQ_FAILED, "%s: the rain variable has no plane of at most %d cells a side", f->path,
+        return sq_fail(e, SQ_FAILED, "%s: its variable has no plane of at most %d cells a side", f->path,
                        SQ_GRID_MAX);
     enum sq_status st = sq_netcdf_axis(f, dim[n - 2], (size_t)g->ny, &y, e);
     if (!st)
@@ -138,6 +138,7 @@ static enum sq_status read_grid(const struct sq_file *f, int var, struct sq_grid
     g->dx = x.step * ux;
     g->dy = fabs(y.step) * uy;
     g->y0 = y.first * uy + (y.step > 0 ? (g->ny - 1) * g->dy : 0);
+    *ret_south_up = y.step > 0;
     if (sq_grid_geographic(g) && g->x0 > 180)
         g->x0 -= 360;
     return SQ_OK;
@@ -282,7 +283,8 @@ static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, stru
     double minutes;
     int64_t *time = NULL;
     char name[NC_MAX_NAME + 1];
-    enum sq_status st = read_grid(f, var, &info.grid, e);
+    bool south_up;
+    enum sq_status st = sq_cf_grid(f, var, &info.grid, &south_up, e);
     if (!st)
         st = frame_dimension(f, var, &dim, &n, &place, e);
     if (st)

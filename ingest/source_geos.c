@@ -81,8 +81,11 @@ enum sq_status sq_geos_numbers(const struct sq_file *f, int var, const struct sq
     struct sq_field field = {0};
     struct sq_plane pl = sq_plane_plain(f->nc, var);
     int nx, ny, n;
+    const struct sq_window *w = f->window;
     pl.wrap = 256; /* flags in signed bytes */
-    if (!sq_plane_size(f->nc, var, &ny, &nx) || nc_inq_varndims(f->nc, var, &n) || n != 2 || nx != g->nx || ny != g->ny)
+    pl.window = w;
+    if (!sq_plane_size(f->nc, var, &ny, &nx) || nc_inq_varndims(f->nc, var, &n) || n != 2 || nx != (w ? w->of_nx : g->nx) ||
+        ny != (w ? w->of_ny : g->ny))
         return sq_fail(e, SQ_FAILED, "%s: flags of another size than the image", f->path);
     enum sq_status st = sq_field_init(&field, g, e);
     if (!st)

@@ -319,10 +319,12 @@ enum sq_status sq_plane_read(const struct sq_plane *pl, const char *path, const 
         start[i] = pl->at[i];
         count[i] = 1;
     }
-    start[pl->n_lead + 1] = 0;
+    const struct sq_window *w = pl->window;
+    const size_t first = !w ? 0 : (size_t)(pl->south_up ? w->of_ny - w->row - w->ny : w->row);
+    start[pl->n_lead + 1] = w ? (size_t)w->col : 0;
     count[pl->n_lead + 1] = nx;
     for (size_t r = 0; r < ny && !st; r += rows) {
-        start[pl->n_lead] = r;
+        start[pl->n_lead] = first + r;
         count[pl->n_lead] = r + rows < ny ? rows : ny - r;
         int rc = nc_get_vara_double(pl->nc, pl->var, start, count, raw);
         if (rc)

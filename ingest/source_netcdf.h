@@ -34,6 +34,10 @@ struct sq_axis {
  * coordinates jitter). */
 enum sq_status sq_netcdf_axis(const struct sq_file *f, int dim, size_t n, struct sq_axis *ret, struct sq_err *e) SQ_CHECK;
 
+/* The even grid of a variable (.., y, x) of a CF file, and whether its rows run from south to north. */
+enum sq_status sq_cf_grid(const struct sq_file *f, int var, struct sq_grid *ret, bool *ret_south_up,
+                          struct sq_err *e) SQ_CHECK;
+
 /* The CF attributes of a grid mapping variable. False where there is no grid_mapping_name. */
 bool sq_netcdf_mapping(int nc, int map, struct sq_cf_crs *ret);
 
@@ -44,6 +48,7 @@ struct sq_plane {
     size_t at[8];  /* index in the dimensions before (y, x) */
     int n_lead;    /* how many those are */
     bool south_up; /* row 0 of the file is south */
+    const struct sq_window *window; /* the part that the field is of; NULL: all */
     double wrap;   /* added to negative raw numbers: _Unsigned in a signed type; 0 = nothing */
     double gain, offset, factor;
     double valid_min, valid_max; /* raw */

@@ -1,5 +1,4 @@
 /* From files to a stack: what is picked, what of it is kept from the last time, and the rest. */
-#include "source.h"
 #include "stack_parts.h"
 
 #include "core/instant.h"
@@ -15,16 +14,26 @@
 #include <sys/stat.h>
 
 #define KEEP_BYTES ((size_t)1 << 30)
+#define WORTH_WHILE 0.8 /* of a frame: a part that is larger is not read alone */
 #define PLANS_MAX 64 /* grids that move each have theirs */
 #define CACHE_BYTES ((int64_t)4 << 30)
 
+/* What of the frames on a grid is looked at by any grid of the stack. */
+struct part {
+    struct sq_grid from;
+    bool whole;
+    struct sq_window window;
+    struct sq_grid grid; /* of the window */
+};
+
 /* A plan for a pair of grids. */
 struct plan {
-    struct sq_grid from;
-    int grid; /* of the stack */
+    struct sq_grid from; /* all of it, where a part is read, too */
+    int grid;            /* of the stack */
     enum sq_stack_method method;
     struct sq_regrid *regrid; /* NULL: the grids are equal */
     bool outside;             /* the target lies outside of the data */
+    const struct part *part;  /* NULL: all */
 };
 
 struct sq_stacker {
@@ -39,6 +48,8 @@ struct sq_stacker {
     unsigned now; /* builds so far */
     struct plan *plan;
     int n_plans;
+    struct part *part[PLANS_MAX];
+    int n_parts;
 };
 
 /* One build. */
@@ -62,6 +73,9 @@ static void drop_plans(struct sq_stacker *s)
     free(s->plan);
     s->plan = NULL;
     s->n_plans = 0;
+    for (int i = 0; i < s->n_parts; i++)
+        free(s->part[i]);
+    s->n_parts = 0;
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
@@ -145,54 +159,106 @@ static bool frame_key(const struct build *b, int i, int grid, enum sq_stack_meth
 {
     const struct sq_frame_info *f = b->frame[i];
     const struct sq_read_params *p = &b->s->read;
-    char full[SQ_PATH_MAX], g[SQ_CRS_MAX + 128], text[SQ_PATH_MAX + SQ_CRS_MAX + 1024];
+    const struct sq_quality_params *q = &p->quality;
+    char full[SQ_PATH_MAX], g[SQ_CRS_MAX + 128], text[2 * SQ_PATH_MAX + SQ_CRS_MAX + 1024];
     struct stat st;
     if (stat(f->file, &st) || !realpath(f->file, full))
         return false;
     const char *member = f->path + strlen(f->file);
     print_grid(g, sizeof g, &b->stack->grid[grid].grid);
     int n = snprintf(text, sizeof text,
-                     SQ_VERSION " %s%s|%lld %lld.%09ld|%d %d %s %s %s|%lld %lld %d|%d|%g %g %g %g %g %g|%s", full, member,
-                     (long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec, f->index,
-                     (int)f->kind, f->source, f->product, f->channel, (long long)f->time,
+                     SQ_VERSION " %s|%s|%lld %lld.%09ld|%d %d %s %s %s %s|%lld %lld %d|%d|%g %g %g %g %g %g|%g %d %d %d|%s",
+                     full, member, (long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec,
+                     f->index, (int)f->kind, f->source, f->product, f->channel, f->units, (long long)f->time,
                      (long long)f->reference_time, f->interval_s, (int)method, p->zr_a, p->zr_b, p->rate_cap_mmh,
-                     p->dbz_cap, p->range_km, p->cloud_top_m, g);
+                     p->dbz_cap, p->range_km, p->cloud_top_m, q->spike_ratio, q->speckle_cells, q->stripe_cells, q->spoke_cells, g);
     key_of(text, n, ret);
     return true;
 }
 
 /* ---- plans --------------------------------------------------------------------------------------------- */
 
+/* The window of `from` that all grids of the stack look at; `whole` where it is not worth while. */
+static struct part make_part(const struct build *b, const struct sq_grid *from)
+{
+    struct part p = {.from = *from, .whole = true, .grid = *from};
+    struct sq_window w = {from->ny, from->nx, 0, 0, from->ny, from->nx};
+    int end[2] = {0, 0};
+    for (int k = 0; k < b->stack->n_grids; k++) {
+        struct sq_regrid *r = NULL;
+        struct sq_err ignored;
+        if (sq_regrid_create(from, &b->stack->grid[k].grid, SQ_REGRID_BILINEAR, &r, &ignored))
+            continue; /* it looks at nothing of it */
+        const struct sq_window v = sq_regrid_window(r);
+        sq_regrid_destroy(&r);
+        w.row = v.row < w.row ? v.row : w.row;
+        w.col = v.col < w.col ? v.col : w.col;
+        end[0] = v.row + v.ny > end[0] ? v.row + v.ny : end[0];
+        end[1] = v.col + v.nx > end[1] ? v.col + v.nx : end[1];
+    }
+    w.ny = end[0] - w.row;
+    w.nx = end[1] - w.col;
+    if (w.ny < 1 || w.nx < 1 || (double)w.ny * w.nx > WORTH_WHILE * (double)sq_grid_cells(from))
+        return p;
+    p.whole = false;
+    p.window = w;
+    p.grid.nx = w.nx;
+    p.grid.ny = w.ny;
+    p.grid.x0 = sq_grid_x(from, w.col);
+    p.grid.y0 = sq_grid_y(from, w.row);
+    return p;
+}
+
+/* NULL: all of it is read. */
+static const struct part *find_part(struct build *b, const struct sq_grid *from)
+{
+    struct sq_stacker *s = b->s;
+    for (int i = 0; i < s->n_parts; i++)
+        if (sq_grid_equal(&s->part[i]->from, from))
+            return s->part[i]->whole ? NULL : s->part[i];
+    struct part *p = s->n_parts < PLANS_MAX ? malloc(sizeof *p) : NULL;
+    if (!p)
+        return NULL;
+    *p = make_part(b, from);
+    s->part[s->n_parts++] = p;
+    return p->whole ? NULL : p;
+}
+
 /* Data that cannot be brought onto the grid cover none of it. */
-static struct plan make_plan(const struct build *b, const struct sq_grid *from, int grid, enum sq_stack_method method)
+static struct plan make_plan(struct build *b, int frame, int grid, enum sq_stack_method method)
 {
     static const enum sq_regrid_method methods[] = {SQ_REGRID_AUTO, SQ_REGRID_NEAREST, SQ_REGRID_BILINEAR,
                                                     SQ_REGRID_AREA};
-    const struct sq_grid *to = &b->stack->grid[grid].grid;
+    const struct sq_grid *to = &b->stack->grid[grid].grid, *from = &b->frame[frame]->grid;
     struct plan p = {.from = *from, .grid = grid, .method = method};
     struct sq_err why;
-    if (!sq_grid_equal(from, to) && sq_regrid_create(from, to, methods[method], &p.regrid, &why)) {
+    if (sq_grid_equal(from, to))
+        return p;
+    p.part = sq_inputs_parts(b->in, frame) ? find_part(b, from) : NULL;
+    if (sq_regrid_create(p.part ? &p.part->grid : from, to, methods[method], &p.regrid, &why)) {
         sq_log(SQ_LOG_INFO, "%s", why.text);
         p.outside = true;
+    } else {
+        sq_regrid_prepare(p.regrid);
     }
     return p;
 }
 
-/* The plan for frames on `from`; valid until the next call. */
-static enum sq_status find_plan(struct build *b, const struct sq_grid *from, int grid, enum sq_stack_method method,
-                                const struct plan **ret, struct sq_err *e)
+/* The plan for frame i; valid until the next call. */
+static enum sq_status find_plan(struct build *b, int i, int grid, enum sq_stack_method method, const struct plan **ret,
+                                struct sq_err *e)
 {
     struct sq_stacker *s = b->s;
-    for (int i = 0; i < s->n_plans; i++)
-        if (s->plan[i].grid == grid && s->plan[i].method == method && sq_grid_equal(&s->plan[i].from, from)) {
-            *ret = &s->plan[i];
+    for (int k = 0; k < s->n_plans; k++)
+        if (s->plan[k].grid == grid && s->plan[k].method == method && sq_grid_equal(&s->plan[k].from, &b->frame[i]->grid)) {
+            *ret = &s->plan[k];
             return SQ_OK;
         }
     struct plan *more = realloc(s->plan, (size_t)(s->n_plans + 1) * sizeof *more);
     if (!more)
         return sq_fail(e, SQ_FAILED, "out of memory for plans");
     s->plan = more;
-    more[s->n_plans] = make_plan(b, from, grid, method);
+    more[s->n_plans] = make_plan(b, i, grid, method);
     *ret = &more[s->n_plans++];
     return SQ_OK;
 }
@@ -208,7 +274,7 @@ static enum sq_status want_frame(struct build *b, int source, int i, struct sq_k
     const struct plan *plan = NULL;
     char key[SQ_KEPT_KEY];
     bool fresh;
-    enum sq_status status = find_plan(b, &b->frame[i]->grid, grid, d->method, &plan, e);
+    enum sq_status status = find_plan(b, i, grid, d->method, &plan, e);
     if (status)
         return status;
     *ret_why = plan->outside ? SQ_STACK_OUTSIDE : SQ_STACK_USED;
@@ -225,7 +291,7 @@ static enum sq_status want_frame(struct build *b, int source, int i, struct sq_k
     if ((*ret)->why == SQ_STACK_BROKEN)
         *ret_why = SQ_STACK_BROKEN;
     else if (fresh)
-        b->load[b->n_load++] = (struct sq_load){i, plan->regrid, *ret};
+        b->load[b->n_load++] = (struct sq_load){i, plan->part ? &plan->part->window : NULL, plan->regrid, *ret};
     return SQ_OK;
 }
 
@@ -322,7 +388,7 @@ static enum sq_status mix(struct build *b, struct sq_kept *const from[2], float 
         to->value[i] = (1 - weight) * from[0]->value[i] + weight * from[1]->value[i];
         seen += !isnan(to->value[i]);
     }
-    to->coverage = (double)seen / (double)cells;
+    to->seen = (struct sq_seen){.coverage = (double)seen / (double)cells};
     to->why = SQ_STACK_USED;
     return SQ_OK;
 }
@@ -345,7 +411,8 @@ static enum sq_status settle_plane(struct build *b, size_t k, bool model, struct
     if (status)
         return status;
     p->value = kept->value;
-    p->coverage = kept->coverage;
+    p->coverage = kept->seen.coverage;
+    p->report = kept->seen.report;
     p->reference_time = f->reference_time;
     p->age_s = (int)(b->stack->at - p->reference_time);
     take_path(f->path, p->path[0], sizeof p->path[0]);
@@ -382,11 +449,11 @@ static enum sq_status compute(struct build *b, int source, int channel, int slic
         size_t seen = 0;
         for (size_t i = 0; known && i < k->cells; i++)
             seen += !isnan(k->value[i]);
-        k->coverage = (double)seen / (double)k->cells;
+        k->seen.coverage = (double)seen / (double)k->cells;
     }
     p->why = k->why;
     p->value = k->value;
-    p->coverage = k->coverage;
+    p->coverage = k->seen.coverage;
     snprintf(p->units, sizeof p->units, "%s", sq_stack_units(name));
     p->age_s = (int)(b->stack->at - p->valid_time);
     return SQ_OK;

@@ -22,10 +22,10 @@
 struct head {
     char magic[8];
     uint64_t cells;
-    double coverage;
     uint64_t crc; /* of the values */
+    struct sq_seen seen;
 };
-static const char magic[8] = {'s', 'q', 'p', 'l', 'a', 'n', 'e', '1'};
+static const char magic[8] = {'s', 'q', 'p', 'l', 'a', 'n', 'e', '2'};
 
 static bool path_of(const char *folder, const char *key, const char *ending, char out[SQ_PATH_MAX])
 {
@@ -49,26 +49,26 @@ static bool move_all(int fd, void *data, size_t n, bool out)
     return true;
 }
 
-bool sq_cache_get(const char *folder, const char *key, size_t cells, float *value, double *ret_coverage)
+bool sq_cache_get(const char *folder, const char *key, size_t cells, float *value, struct sq_seen *ret)
 {
     char path[SQ_PATH_MAX];
     struct head h;
     int fd = path_of(folder, key, ENDING, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     bool whole = fd >= 0 && move_all(fd, &h, sizeof h, false) && !memcmp(h.magic, magic, sizeof magic) &&
-                 h.cells == cells && h.coverage >= 0 && h.coverage <= 1 &&
+                 h.cells == cells && h.seen.coverage >= 0 && h.seen.coverage <= 1 &&
                  move_all(fd, value, cells * sizeof *value, false) && h.crc == sum(value, cells);
     if (fd >= 0)
         close(fd);
     if (!whole)
         return false;
     (void)utimensat(AT_FDCWD, path, NULL, 0); /* used now; one that is not ours to touch is good all the same */
-    *ret_coverage = h.coverage;
+    *ret = h.seen;
     return true;
 }
 
-void sq_cache_put(const char *folder, const char *key, size_t cells, const float *value, double coverage)
+void sq_cache_put(const char *folder, const char *key, size_t cells, const float *value, const struct sq_seen *seen)
 {
-    struct head h = {.cells = cells, .coverage = coverage, .crc = sum(value, cells)};
+    struct head h = {.cells = cells, .crc = sum(value, cells), .seen = *seen};
     char path[SQ_PATH_MAX], tmp[SQ_PATH_MAX], ending[32];
     memcpy(h.magic, magic, sizeof magic);
     snprintf(ending, sizeof ending, ".%ld.tmp", (long)getpid());

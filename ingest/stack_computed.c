@@ -115,6 +115,8 @@ enum sq_status sq_stack_compute(const struct sq_computed *c, const char *name, f
                                 struct sq_err *e)
 {
     const struct channel *channel = find(name);
-    *ret_known = channel && channel->at;
-    return *ret_known ? fill(c, channel, value, e) : SQ_OK;
+    *ret_known = channel && (channel->at || c->elevation);
+    if (!*ret_known)
+        return SQ_OK;
+    return channel->at ? fill(c, channel, value, e) : sq_stack_elevation(c->elevation, c->grid, value, e);
 }

@@ -1,7 +1,6 @@
 /* Decoding and aligning, in several processes: neither netCDF-C nor ecCodes may be called from two threads, and
  * both take most of the time. Planes lie in shared memory, frames are handed out in pieces, and a decoder that is
  * killed by its input costs the frames that it had taken. */
-#include "source.h"
 #include "stack_parts.h"
 
 #include "core/log.h"
@@ -18,7 +17,7 @@
 enum { PIECE = 4, WORKERS_MAX = 64 }; /* frames of a file that are decoded together: it is opened once */
 
 struct outcome {
-    double coverage;
+    struct sq_seen seen;
     enum sq_stack_why why; /* NONE: nobody came to it */
     char text[300];        /* of a broken frame, with its first plane */
 };
@@ -59,28 +58,34 @@ static void fill(const struct crew *c, int first, int last)
 {
     struct sq_field f = {0};
     struct sq_err why = {0};
+    const struct sq_window *part = NULL;
     bool read = false;
     for (int i = first; i < last; i++) {
         const struct sq_load *l = &c->load[i];
         struct outcome *o = &c->board->outcome[i];
         const char *folder = c->p->cache;
-        if (folder && sq_cache_get(folder, l->to->key, l->to->cells, l->to->value, &o->coverage)) {
+        if (folder && sq_cache_get(folder, l->to->key, l->to->cells, l->to->value, &o->seen)) {
             o->why = SQ_STACK_USED;
             continue;
         }
-        if (!read && sq_inputs_read(c->p->in, l->frame, &f, &why)) {
+        if (read && part != l->part) {
+            sq_field_finish(&f);
+            read = false;
+        }
+        if (!read && sq_inputs_read_part(c->p->in, l->frame, l->part, &f, &why)) {
             snprintf(o->text, sizeof o->text, "%.299s", why.text);
             for (int k = i; k < last; k++)
                 c->board->outcome[k].why = SQ_STACK_BROKEN;
             return;
         }
+        part = l->part;
         read = true;
         sq_field_reject_worthless(&f);
         align(l, &f);
-        o->coverage = coverage_of(l->to->value, l->to->cells);
+        o->seen = (struct sq_seen){coverage_of(l->to->value, l->to->cells), f.report};
         o->why = SQ_STACK_USED;
         if (folder)
-            sq_cache_put(folder, l->to->key, l->to->cells, l->to->value, o->coverage);
+            sq_cache_put(folder, l->to->key, l->to->cells, l->to->value, &o->seen);
     }
     sq_field_finish(&f);
 }
@@ -151,7 +156,7 @@ static void settle(const struct crew *c)
         if (o->text[0])
             sq_log(SQ_LOG_WARN, "%s: passed over", o->text);
         l->to->why = o->why;
-        l->to->coverage = o->coverage;
+        l->to->seen = o->seen;
     }
 }
 

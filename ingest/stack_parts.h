@@ -2,7 +2,7 @@
 #ifndef SQ_INGEST_STACK_PARTS_H
 #define SQ_INGEST_STACK_PARTS_H
 
-#include "ingest.h"
+#include "source.h"
 
 #include "core/stack.h"
 
@@ -22,13 +22,19 @@ struct sq_pick sq_stack_pick(const struct sq_frame_info *const *frame, const boo
 
 #define SQ_KEPT_KEY 33 /* hex of half a SHA-256, and its end */
 
+/* What is known of a plane, beside its values. */
+struct sq_seen {
+    double coverage;
+    struct sq_quality_report report;
+};
+
 /* An aligned plane, in memory that worker processes share. */
 struct sq_kept {
     char key[SQ_KEPT_KEY];
     enum sq_stack_why why; /* NONE: not filled yet */
     float *value;          /* [cells]; NULL unless USED or NONE */
     size_t cells;
-    double coverage;
+    struct sq_seen seen;
     unsigned used;         /* the build that used it last */
 };
 
@@ -49,10 +55,10 @@ void sq_store_finish(struct sq_store *s);
 
 /* ---- planes on disk (stack_cache.c) -------------------------------------------------------------------- */
 
-/* Fills value and coverage; false where the folder has no such plane, or not a whole one. */
-bool sq_cache_get(const char *folder, const char *key, size_t cells, float *value, double *ret_coverage);
+/* Fills the values; false where the folder has no such plane, or not a whole one. */
+bool sq_cache_get(const char *folder, const char *key, size_t cells, float *value, struct sq_seen *ret);
 /* Whole or not at all; what cannot be written is not kept, with a line in the log. */
-void sq_cache_put(const char *folder, const char *key, size_t cells, const float *value, double coverage);
+void sq_cache_put(const char *folder, const char *key, size_t cells, const float *value, const struct sq_seen *seen);
 /* Removes the planes used longest ago until at most `bytes` are left, and what writers left that were killed. */
 void sq_cache_trim(const char *folder, int64_t bytes);
 
@@ -61,7 +67,8 @@ void sq_cache_trim(const char *folder, int64_t bytes);
 /* One frame, and one plane that is wanted of it. Several of a frame follow one another. */
 struct sq_load {
     int frame;
-    const struct sq_regrid *plan; /* NULL: the grids are equal */
+    const struct sq_window *part; /* what of the frame is read; NULL: all */
+    const struct sq_regrid *plan; /* from there; NULL: the grids are equal */
     struct sq_kept *to;           /* value is filled, why becomes USED; BROKEN where the frame cannot be read */
 };
 
@@ -87,6 +94,8 @@ struct sq_computed {
  * file of elevation. */
 enum sq_status sq_stack_compute(const struct sq_computed *c, const char *channel, float *value, bool *ret_known,
                                 struct sq_err *e) SQ_CHECK;
+/* Heights of a CF netCDF file, in m (stack_elevation.c). */
+enum sq_status sq_stack_elevation(const char *path, const struct sq_grid *g, float *value, struct sq_err *e) SQ_CHECK;
 /* Whether a channel changes with time, and its units ("1" where unknown). */
 bool sq_stack_moves(const char *channel);
 const char *sq_stack_units(const char *channel);

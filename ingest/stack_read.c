@@ -127,16 +127,29 @@ static bool get_time(int g, int var, const size_t at[2], int64_t *ret)
 }
 
 struct tables {
-    int status, time, run, age, coverage, file[2], product;
+    int status, time, run, age, coverage, faults, file[2], product;
 };
 
 static bool find_tables(int g, const size_t n[2], struct tables *t)
 {
+    const size_t all[3] = {n[0], n[1], SQ_FAULTS};
     *t = (struct tables){variable(g, "status", 2, n), variable(g, "time", 2, n), variable(g, "reference_time", 2, n),
                          variable(g, "age", 2, n), variable(g, "coverage", 2, n),
-                         {variable(g, "file", 2, n), variable(g, "second_file", 2, n)}, variable(g, "product", 2, n)};
-    return t->status >= 0 && t->time >= 0 && t->run >= 0 && t->age >= 0 && t->coverage >= 0 && t->file[0] >= 0 &&
+                         variable(g, "faults", 3, all), {variable(g, "file", 2, n), variable(g, "second_file", 2, n)}, variable(g, "product", 2, n)};
+    return t->status >= 0 && t->time >= 0 && t->run >= 0 && t->age >= 0 && t->coverage >= 0 && t->faults >= 0 && t->file[0] >= 0 &&
            t->file[1] >= 0 && t->product >= 0;
+}
+
+static bool read_faults(int g, int var, const size_t at[2], struct sq_quality_report *ret)
+{
+    const size_t start[3] = {at[0], at[1], 0}, count[3] = {1, 1, SQ_FAULTS};
+    unsigned v[SQ_FAULTS];
+    if (nc_get_vara_uint(g, var, start, count, v) || v[0] >= SQ_FAULTS)
+        return false;
+    ret->frame = (enum sq_fault)v[0];
+    for (int i = 1; i < SQ_FAULTS; i++)
+        ret->cells[i] = v[i];
+    return true;
 }
 
 static bool read_row(int g, const struct tables *t, const size_t at[2], struct sq_stack_plane *p)
@@ -149,7 +162,8 @@ static bool read_row(int g, const struct tables *t, const size_t at[2], struct s
         return true;
     return get_time(g, t->time, at, &p->time) && get_time(g, t->run, at, &p->reference_time) &&
            !nc_get_var1_int(g, t->age, at, &p->age_s) && !nc_get_var1_double(g, t->coverage, at, &p->coverage) &&
-           p->coverage >= 0 && p->coverage <= 1 && get_text(g, t->file[0], at, p->path[0], sizeof p->path[0]) &&
+           p->coverage >= 0 && p->coverage <= 1 && read_faults(g, t->faults, at, &p->report) &&
+           get_text(g, t->file[0], at, p->path[0], sizeof p->path[0]) &&
            get_text(g, t->file[1], at, p->path[1], sizeof p->path[1]) &&
            get_text(g, t->product, at, p->product, sizeof p->product);
 }

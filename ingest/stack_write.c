@@ -115,8 +115,24 @@ static int put_names(int g, const struct sq_stack_source *d, const int dim[2])
 
 /* Variables of the provenance, (channel, slice). */
 struct tables {
-    int status, time, run, age, coverage, file[2], product;
+    int status, time, run, age, coverage, faults, file[2], product;
 };
+
+/* Cells touched by quality control, for each reason of enum sq_fault; [0] is why a whole frame was taken out. */
+static int define_faults(int g, const int dim[2], int *ret)
+{
+    char reasons[400] = "";
+    int all[3] = {dim[0], dim[1]};
+    for (int i = 1; i < SQ_FAULTS; i++)
+        snprintf(reasons + strlen(reasons), sizeof reasons - strlen(reasons), "%s%s", i > 1 ? ", " : "",
+                 sq_fault_name((enum sq_fault)i));
+    int rc = nc_def_dim(g, "fault", SQ_FAULTS, &all[2]);
+    if (!rc)
+        rc = nc_def_var(g, "faults", NC_UINT, 3, all, ret);
+    if (!rc)
+        rc = sq_cf_text(g, *ret, "long_name", "cells of the frame that quality control touched; first why all of it was");
+    return rc ? rc : sq_cf_text(g, *ret, "reasons", reasons);
+}
 
 static int define_tables(int g, const int dim[2], struct tables *t)
 {
@@ -150,6 +166,8 @@ static int define_tables(int g, const int dim[2], struct tables *t)
     if (!rc)
         rc = sq_cf_text(g, t->coverage, "units", "1");
     if (!rc)
+        rc = define_faults(g, dim, &t->faults);
+    if (!rc)
         rc = nc_def_var(g, "file", NC_STRING, 2, dim, &t->file[0]);
     if (!rc)
         rc = nc_def_var(g, "second_file", NC_STRING, 2, dim, &t->file[1]);
@@ -172,6 +190,12 @@ static int put_row(int g, const struct tables *t, const size_t at[2], const stru
         rc = nc_put_var1_int(g, t->age, at, &age);
     if (!rc)
         rc = nc_put_var1_double(g, t->coverage, at, &p->coverage);
+    const size_t start[3] = {at[0], at[1], 0}, count[3] = {1, 1, SQ_FAULTS};
+    unsigned faults[SQ_FAULTS] = {(unsigned)p->report.frame};
+    for (int i = 1; i < SQ_FAULTS; i++)
+        faults[i] = p->report.cells[i];
+    if (!rc)
+        rc = nc_put_vara_uint(g, t->faults, start, count, faults);
     for (int i = 0; i < 2 && !rc; i++)
         rc = nc_put_var1_string(g, t->file[i], at, &text[i]);
     return rc ? rc : nc_put_var1_string(g, t->product, at, &text[2]);

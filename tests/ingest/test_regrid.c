@@ -469,6 +469,38 @@ static void what_cannot_be_regridded_is_said(void **state)
     sq_regrid_destroy(&r);
 }
 
+static void weights_worked_out_give_the_same(void **state)
+{
+    (void)state;
+    const struct sq_grid from = grid(SQ_CRS_LONLAT, 5, 52, 0.05, 160, 120);
+    const double sizes[] = {3000, 14000};
+    float *src = cells(&from, 0);
+    for (int i = 0; i < 160 * 120; i++)
+        src[i] = i % 11 == 3 ? NAN : (float)(10 * sin(i % 160 / 9.0) * cos(i / 160 / 7.0));
+    for (int k = 0; k < 2; k++)
+        for (int how = SQ_REGRID_AUTO; how <= SQ_REGRID_AREA; how++) { /* beyond the edges, too */
+            const struct sq_grid to = grid("+proj=laea +lat_0=49 +lon_0=9 +datum=WGS84", -350000, 350000, sizes[k],
+                                           (int)(700000 / sizes[k]), (int)(700000 / sizes[k]));
+            struct sq_regrid *r = plan(&from, &to, (enum sq_regrid_method)how);
+            float *a = cells(&to, 1), *b = cells(&to, 2);
+            int seen = 0;
+            sq_regrid_apply(r, src, a);
+            sq_regrid_prepare(r);
+            sq_regrid_apply(r, src, b);
+            for (size_t i = 0; i < sq_grid_cells(&to); i++) {
+                REQUIRE(isnan(a[i]) == isnan(b[i]));
+                seen += !isnan(a[i]);
+                if (!isnan(a[i]))
+                    REQUIRE_NEAR(a[i], b[i], 1e-4); /* sums of floats up to 10, in another order */
+            }
+            REQUIRE(seen > 100 && (size_t)seen < sq_grid_cells(&to));
+            free(a);
+            free(b);
+            sq_regrid_destroy(&r);
+        }
+    free(src);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +516,7 @@ int main(void)
         cmocka_unit_test(the_method_follows_the_resolutions),
         cmocka_unit_test(longitudes_wrap),
         cmocka_unit_test(states_go_to_the_nearest),
+        cmocka_unit_test(weights_worked_out_give_the_same),
         cmocka_unit_test(what_cannot_be_regridded_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
