@@ -41,10 +41,10 @@ void sq_quality_speckle(struct sq_examined *f, const struct sq_beside beside[2],
 enum sq_status sq_quality_spokes(struct sq_examined *f, const struct sq_beside *beside, int least_cells,
                                  struct sq_err *e) SQ_CHECK;
 
-/* Rectangles that should hold rain after both frames beside, and are dry: rejected. *ret_lost is the part of the rain, or of the
+/* Rectangles that should hold rain after both frames beside, and are dry: rejected, where it is known how rain moves. *ret_lost is the part of the rain, or of the
  * observed cells, that is missing: 0 to 1. */
-enum sq_status sq_quality_half(struct sq_examined *f, const struct sq_beside beside[2], double *ret_lost,
-                               struct sq_err *e) SQ_CHECK;
+enum sq_status sq_quality_half(struct sq_examined *f, const struct sq_beside beside[2], bool moves_known,
+                               double *ret_lost, struct sq_err *e) SQ_CHECK;
 
 /* All checks that need a sequence; fills the reports of the frames. Rejected frames become gaps. */
 enum sq_status sq_quality_sequence(struct sq_cube *c, const struct sq_quality_params *p, struct sq_err *e) SQ_CHECK;

@@ -138,7 +138,8 @@ static double count_unseen(struct sq_examined *f, const struct sq_beside other[2
     return part >= PART ? part : 0;
 }
 
-enum sq_status sq_quality_half(struct sq_examined *f, const struct sq_beside other[2], double *ret_lost, struct sq_err *e)
+enum sq_status sq_quality_half(struct sq_examined *f, const struct sq_beside other[2], bool moves_known,
+                               double *ret_lost, struct sq_err *e)
 {
     const int longest = f->nx > f->ny ? f->nx : f->ny, side = (longest + BLOCKS - 1) / BLOCKS;
     struct blocks b = {.cells = side > LEAST_BLOCK ? side : LEAST_BLOCK};
@@ -161,7 +162,7 @@ enum sq_status sq_quality_half(struct sq_examined *f, const struct sq_beside oth
         b.expected[i] = b.expected[i] < second[i] ? b.expected[i] : second[i];
         total += b.expected[i];
     }
-    if (total >= LEAST_WET)
+    if (moves_known && total >= LEAST_WET)
         *ret_lost = fmax(*ret_lost, reject_boxes(&b, f, total, column));
     free(room);
     return SQ_OK;

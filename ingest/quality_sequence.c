@@ -20,6 +20,7 @@
 #define LEAST_GRID 10000  /* cells: on smaller ones whole frames look alike, or not, by chance */
 #define LEAST_WET 200     /* cells: with less rain frames are not compared */
 #define SURE 0.65         /* usual correlation above which a fall of it means something */
+#define FAIR 0.5          /* above which the motion is believed */
 #define COARSE 4          /* finest cells of an outline to a side where likeness is judged */
 #define LOST_MOST 0.5     /* of the rain or the observed cells: a frame with less is no use */
 #define JUMP 5.0          /* cells, and ... */
@@ -125,10 +126,11 @@ static double median(double *v, int n)
     return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }
 
-/* From the pairs round frame t but its own. */
+/* From the pairs round frame t but its own, and but those much less alike than the best: another frame's faults. */
 static enum sq_status find_usual(struct sequence *s, int t, struct usual *ret, struct sq_err *e)
 {
-    double v[3][2 * ROUND + 2];
+    double v[3][2 * ROUND + 2], best = -1;
+    int n = 0;
     *ret = (struct usual){0};
     for (int k = t > ROUND ? t - ROUND : 0; k < s->c->n && k <= t + ROUND + 1; k++) {
         if (!is_there(s, k))
@@ -139,10 +141,17 @@ static enum sq_status find_usual(struct sequence *s, int t, struct usual *ret, s
         const struct pair *p = &s->pair[k];
         if (k == t || p->from == t || p->from < 0)
             continue;
-        v[0][ret->n] = p->per_s[0];
-        v[1][ret->n] = p->per_s[1];
-        v[2][ret->n++] = p->likeness;
+        v[0][n] = p->per_s[0];
+        v[1][n] = p->per_s[1];
+        v[2][n++] = p->likeness;
+        best = fmax(best, p->likeness);
     }
+    for (int k = 0; k < n; k++)
+        if (v[2][k] >= best - 0.5 * UNLIKE) {
+            for (int i = 0; i < 3; i++)
+                v[i][ret->n] = v[i][k];
+            ret->n++;
+        }
     if (ret->n) {
         ret->per_s[0] = median(v[0], ret->n);
         ret->per_s[1] = median(v[1], ret->n);
@@ -298,7 +307,7 @@ static enum sq_status check_half(struct sequence *s, int t, int before, int afte
         return SQ_OK;
     struct sq_examined f = examine(s, t);
     const struct sq_beside other[2] = {beside(s, t, before, u), beside(s, t, second, u)};
-    enum sq_status st = sq_quality_half(&f, other, &lost, e);
+    enum sq_status st = sq_quality_half(&f, other, u->n && u->likeness >= FAIR, &lost, e);
     if (!st && lost > 0)
         forget(s, t);
     if (!st && lost > LOST_MOST)
@@ -306,10 +315,12 @@ static enum sq_status check_half(struct sequence *s, int t, int before, int afte
     return st;
 }
 
+/* Is the whole frame of no use? First whether it is shifted: what then lies outside would seem not to be delivered. */
 static enum sq_status check_whole(struct sequence *s, int t, int before, int after, const struct usual *u,
-                                  struct sq_err *e)
+                                  bool (*is_faulty)(const struct sequence *, int, int, const struct usual *),
+                                  enum sq_fault why, struct sq_err *e)
 {
-    if (s->cells < LEAST_GRID)
+    if (s->cells < LEAST_GRID || !is_there(s, t))
         return SQ_OK;
     enum sq_status st = need_pair(s, t, e);
     if (!st && after >= 0)
@@ -317,10 +328,7 @@ static enum sq_status check_whole(struct sequence *s, int t, int before, int aft
     if (st)
         return st;
     const int in = s->pair[t].from >= 0 ? t : -1, out = after >= 0 && s->pair[after].from == t ? after : -1;
-    enum sq_fault why = is_shifted(s, in, out, u)                                       ? SQ_FAULT_SHIFTED
-                        : is_unlike(s, in, out, u) || is_amount_off(s, before, t, after) ? SQ_FAULT_FAR
-                                                                                         : SQ_FAULT_NONE;
-    if (why) {
+    if (is_faulty(s, in, out, u) || (why == SQ_FAULT_FAR && is_amount_off(s, before, t, after))) {
         take_out(s, t, why);
         forget(s, t);
     }
@@ -346,9 +354,11 @@ static enum sq_status judge(struct sequence *s, int t, struct sq_err *e)
     struct usual u;
     enum sq_status st = find_usual(s, t, &u, e);
     if (!st && s->p->frames)
-        st = check_half(s, t, before, after, &u, e);
+        st = check_whole(s, t, before, after, &u, is_shifted, SQ_FAULT_SHIFTED, e);
     if (!st && s->p->frames && is_there(s, t))
-        st = check_whole(s, t, before, after, &u, e);
+        st = check_half(s, t, before, after, &u, e);
+    if (!st && s->p->frames)
+        st = check_whole(s, t, before, after, &u, is_unlike, SQ_FAULT_FAR, e);
     if (!st && is_there(s, t))
         st = check_cells(s, t, before, after, &u, e);
     return st;

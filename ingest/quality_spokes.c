@@ -22,11 +22,11 @@
 #define TRACE_MMH 0.1f
 #define ANGLES 256
 #define GAP_MAX 2        /* cells missing in a row within a ray */
-#define FULL 0.95        /* least part of a ray that is there */
+#define FULL 0.9         /* least part of a ray that is there */
 #define NEAR 4           /* cells to the side where it is to be weaker by half */
 #define FAR 6
 #define SUPPORT 4        /* cells: how far rain strays from its motion in a step */
-#define OUT 0.9          /* least part of the ray where it is so */
+#define OUT 0.8          /* least part of the ray where it is so */
 
 enum { THICK, THIN, VISITED, RAY };
 

@@ -1,6 +1,6 @@
 /* Rows and columns unlike those on either side: dry ones through rain, constant or amplified ones. One to three
  * cells wide, over any stretch of the row. A cell counts for a stripe where it is beyond both sides, in one sense:
- * above twice the larger, below half of the smaller, or repeating the cell before it where both sides differ. A stretch of the row whose cells do so, with few that do
+ * well above the larger, well below the smaller, or repeating the cell before it where both sides differ. A stretch of the row whose cells do so, with few that do
  * not, is a stripe; the stretch is the one with the largest sum of marks (Kadane's scan). Weather does not keep to
  * a row for long. */
 #include "quality.h"
@@ -12,9 +12,9 @@
 
 #define WIDEST 3
 #define EDGE 4 /* rows at the edge of the grid, where coverage that ends makes lines, are left */
-#define BEYOND 2.0f
+#define BEYOND 1.6f
 #define TRACE_MMH 0.1f
-#define AGAINST (-2.0f)   /* mark of a cell with rain about that does not count for the stripe */
+#define AGAINST (-1.0f)   /* mark of a cell with rain about that does not count for the stripe */
 #define NOTHING (-0.125f) /* of one without rain about */
 
 static float larger(float a, float b)
