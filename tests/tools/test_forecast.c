@@ -82,7 +82,8 @@ static void a_storm_becomes_a_forecast(void **state)
     REQUIRE(strstr(s->out, "by advection") && strstr(s->out, "8 frames"));
     s = squall("info", product, "--point", "4,51.5");
     require_done(s);
-    assert_int_equal(lines(s->out), 1 + 1 + 12);
+    assert_int_equal(lines(s->out), 1 + 1 + 1 + 12); /* title, when rain begins or not, head, leads */
+    REQUIRE(strstr(s->out, "ain "));
     require_refusal(squall("info", storm, "--point", "4,51.5"), 1, "not a squall forecast");
     REQUIRE(squall("info", product, "--point", "40,51.5")->code == 1);
 }
