@@ -317,7 +317,7 @@ static void prepare(struct sq_brush *b, const struct sq_tile_view *v)
 /* Every eighth diagonal of what nobody sees; 8 divides the side of a tile, so that tiles join. */
 static void hatch(const struct sq_tile_view *v, int y, int side, uint8_t *index)
 {
-    int pitch = side / 32;
+    int pitch = v->wide ? 8 : side / 32;
     for (int x = (pitch - y % pitch) % pitch; x < side; x += pitch)
         if (index[x] == SQ_INDEX_NONE)
             index[x] = (uint8_t)(SQ_INDEX_FIRST + v->classes->n);
@@ -355,20 +355,52 @@ enum sq_status sq_paint_index(struct sq_brush *b, const struct sq_tile_view *v, 
     return SQ_OK;
 }
 
+/* A map, piece by piece; caller frees *ret. */
+static enum sq_status paint_map(struct sq_brush *b, const struct sq_tile_view *v, uint8_t **ret, struct sq_err *e)
+{
+    struct sq_tile_view piece = *v;
+    int side = v->tile.side;
+    const uint8_t *index = NULL;
+    enum sq_status status = SQ_OK;
+    if (!(*ret = malloc((size_t)v->wide * (size_t)v->high)))
+        return sq_fail(e, SQ_FAILED, "out of memory for a map of %d x %d", v->wide, v->high);
+    for (int y = 0; y < v->high && !status; y += side)
+        for (int x = 0; x < v->wide && !status; x += side) {
+            size_t n = (size_t)(v->wide - x < side ? v->wide - x : side);
+            piece.tile.x = v->tile.x + x * v->tile.dx;
+            piece.tile.y = v->tile.y + y * v->tile.dy;
+            status = sq_paint_index(b, &piece, &index, e);
+            for (int i = 0; i < side && y + i < v->high && !status; i++)
+                memcpy(*ret + (size_t)(y + i) * (size_t)v->wide + x, index + (size_t)i * (size_t)side, n);
+        }
+    return status;
+}
+
+/* Colours of the indices, on what lies below them. */
+static void mix_colours(const struct sq_tile_view *v, uint32_t rgba[256])
+{
+    memcpy(rgba, v->classes->rgba, sizeof v->classes->rgba);
+    if (v->bare)
+        rgba[SQ_INDEX_NONE] = 0;
+    for (int i = 0; i < v->classes->n_rgba && v->under; i++)
+        rgba[i] = sq_rgb_mix(v->under >> 8, rgba[i] >> 8, (rgba[i] & 0xff) / 255.0) << 8 | 0xff;
+}
+
 enum sq_status sq_paint(struct sq_brush *b, const struct sq_tile_view *v, unsigned char **ret, size_t *ret_n,
                         struct sq_err *e)
 {
     const struct sq_classes *c = v->classes;
     const struct sq_forecast *f = v->run ? &v->run->f : NULL;
     const uint8_t *index = NULL;
+    uint8_t *map = NULL;
     char valid[32], name[SQ_LAYER_NAME_MAX], title[SQ_LAYER_TITLE_MAX];
     uint32_t rgba[256];
-    enum sq_status status = sq_paint_index(b, v, &index, e);
-    if (status)
+    enum sq_status status = v->wide ? paint_map(b, v, &map, e) : sq_paint_index(b, v, &index, e);
+    if (status) {
+        free(map);
         return status;
-    memcpy(rgba, c->rgba, sizeof rgba);
-    if (v->bare)
-        rgba[SQ_INDEX_NONE] = 0;
+    }
+    mix_colours(v, rgba);
     sq_instant_iso(v->frame ? v->frame->time : f->issue_time + f->lead_s[v->lead], valid);
     const struct sq_png_text text[] = {
         {"Title", sq_layer_title(&v->layer, title)},
@@ -380,6 +412,8 @@ enum sq_status sq_paint(struct sq_brush *b, const struct sq_tile_view *v, unsign
         {"squall:model", f ? *f->model ? f->model : f->method : ""},
         {"squall:inputs_missing", f ? f->inputs_missing : ""},
     };
-    return sq_png_index(b->png, v->tile.side, index, c->value ? NULL : rgba, c->n_rgba, text,
-                        sizeof text / sizeof *text, ret, ret_n, e);
+    status = sq_png_index(b->png, v->wide ? v->wide : v->tile.side, v->wide ? v->high : v->tile.side, map ? map : index,
+                          c->value ? NULL : rgba, c->n_rgba, text, sizeof text / sizeof *text, ret, ret_n, e);
+    free(map);
+    return status;
 }

@@ -6,6 +6,8 @@
 #include "run.h"
 #include "warp.h"
 
+#define SQ_MAP_SIDE 2048
+
 /* What is to be painted; whoever asks holds run and frame. */
 struct sq_tile_view {
     const struct sq_run *run;     /* NULL for a frame that no run remembers */
@@ -15,6 +17,8 @@ struct sq_tile_view {
     const struct sq_classes *classes;
     bool bare;                    /* no coverage is transparent, without hatching */
     struct sq_tile tile;
+    int wide, high;               /* pixels of a map that begins where the tile does, up to SQ_MAP_SIDE; 0: the tile */
+    uint32_t under;               /* of a map: 0xRRGGBBff below everything; 0: nothing */
 };
 
 /* Whether the layer can be painted from this run: its threshold is inside the stored ones, its window is there. The
@@ -34,7 +38,7 @@ enum sq_status sq_brush_locate(struct sq_brush *b, const struct sq_grid *g, cons
 enum sq_status sq_paint_index(struct sq_brush *b, const struct sq_tile_view *v, const uint8_t **ret, struct sq_err *e)
     SQ_CHECK;
 
-/* The tile as a PNG file with its provenance in text chunks; caller frees *ret. */
+/* The tile or map as a PNG file with its provenance in text chunks; caller frees *ret. */
 enum sq_status sq_paint(struct sq_brush *b, const struct sq_tile_view *v, unsigned char **ret, size_t *ret_n,
                         struct sq_err *e) SQ_CHECK;
 

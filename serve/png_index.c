@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE_MAX = 512, LEVEL = 1 };
+enum { SIDE_MAX = 512, MOST = 16384, LEVEL = 1 };
 
 struct sq_png_encoder {
     struct libdeflate_compressor *z;
-    uint8_t rows[SIDE_MAX * (SIDE_MAX + 1)]; /* pixels as PNG wants them, a filter byte before each row */
+    uint8_t rows[SIDE_MAX * (SIDE_MAX + 1)]; /* of a tile, as PNG wants them: a filter byte before each */
 };
 
 enum sq_status sq_png_encoder_create(struct sq_png_encoder **ret, struct sq_err *e)
@@ -87,42 +87,46 @@ static unsigned char *put_text(unsigned char *at, const struct sq_png_text *t)
 
 /* ---- pixels ------------------------------------------------------------------------------------------ */
 
-static size_t put_rows(uint8_t *to, int side, const uint8_t *index, int bits)
+static void put_rows(uint8_t *to, int wide, int high, const uint8_t *index, int bits)
 {
-    const uint8_t *start = to;
-    for (int y = 0; y < side; y++, index += side) {
+    for (int y = 0; y < high; y++, index += wide) {
         *to++ = 0; /* no filter: neighbours are equal or unrelated */
         if (bits == 8) {
-            memcpy(to, index, (size_t)side);
-            to += side;
+            memcpy(to, index, (size_t)wide);
+            to += wide;
             continue;
         }
-        for (int x = 0; x + 1 < side; x += 2)
+        for (int x = 0; x + 1 < wide; x += 2)
             *to++ = (uint8_t)(index[x] << 4 | index[x + 1]);
-        if (side % 2)
-            *to++ = (uint8_t)(index[side - 1] << 4);
+        if (wide % 2)
+            *to++ = (uint8_t)(index[wide - 1] << 4);
     }
-    return (size_t)(to - start);
 }
 
-enum sq_status sq_png_index(struct sq_png_encoder *p, int side, const uint8_t *index, const uint32_t *rgba, int n,
+enum sq_status sq_png_index(struct sq_png_encoder *p, int wide, int high, const uint8_t *index, const uint32_t *rgba, int n,
                             const struct sq_png_text *text, int n_text, unsigned char **ret, size_t *ret_n,
                             struct sq_err *e)
 {
     static const unsigned char signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    assert(side > 0 && side <= SIDE_MAX && (!rgba || (n > 0 && n <= 256)));
+    assert(wide > 0 && wide <= MOST && high > 0 && high <= MOST && (!rgba || (n > 0 && n <= 256)));
     int bits = rgba && n <= 16 ? 4 : 8;
-    size_t n_rows = put_rows(p->rows, side, index, bits);
+    size_t n_rows = (size_t)high * (1 + (size_t)(bits == 8 ? wide : (wide + 1) / 2));
     size_t bound = libdeflate_zlib_compress_bound(p->z, n_rows), room = bound + 2048;
     for (int i = 0; i < n_text; i++)
         room += text[i].text ? strlen(text[i].key) + strlen(text[i].text) + 16 : 0;
+    uint8_t *rows = n_rows > sizeof p->rows ? malloc(n_rows) : p->rows;
     unsigned char *out = malloc(room), head[13] = {0}, *at = out, *smaller;
-    if (!out)
+    if (!out || !rows) {
+        free(out);
+        if (rows != p->rows)
+            free(rows);
         return sq_fail(e, SQ_FAILED, "out of memory for a PNG picture");
+    }
+    put_rows(rows, wide, high, index, bits);
     memcpy(at, signature, 8);
     at += 8;
-    put32(head, (uint32_t)side);
-    put32(head + 4, (uint32_t)side);
+    put32(head, (uint32_t)wide);
+    put32(head + 4, (uint32_t)high);
     head[8] = (unsigned char)bits;
     head[9] = rgba ? 3 : 0; /* palette or grey */
     at = put_chunk(at, "IHDR", head, sizeof head);
@@ -131,7 +135,9 @@ enum sq_status sq_png_index(struct sq_png_encoder *p, int side, const uint8_t *i
     for (int i = 0; i < n_text; i++)
         if (text[i].text && *text[i].text)
             at = put_text(at, &text[i]);
-    at = seal(at, "IDAT", libdeflate_zlib_compress(p->z, p->rows, n_rows, at + 8, bound));
+    at = seal(at, "IDAT", libdeflate_zlib_compress(p->z, rows, n_rows, at + 8, bound));
+    if (rows != p->rows)
+        free(rows);
     at = seal(at, "IEND", 0);
     *ret_n = (size_t)(at - out);
     smaller = realloc(out, *ret_n);

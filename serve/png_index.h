@@ -14,10 +14,10 @@ struct sq_png_encoder;
 enum sq_status sq_png_encoder_create(struct sq_png_encoder **ret, struct sq_err *e) SQ_CHECK;
 void sq_png_encoder_destroy(struct sq_png_encoder **p);
 
-/* index (side, side), side in [1, 512]: entries of rgba [n], 0xRRGGBBAA, n in [1, 256]; up to 16 of them take 4 bits a
+/* index (high, wide), [1, 16384] each: entries of rgba [n], 0xRRGGBBAA, n in [1, 256]; up to 16 of them take 4 bits a
  * pixel. rgba NULL: grey, 8 bits, and the index is the shade. Texts are Latin-1 (anything else is left out).
  * Caller frees *ret. */
-enum sq_status sq_png_index(struct sq_png_encoder *p, int side, const uint8_t *index, const uint32_t *rgba, int n,
+enum sq_status sq_png_index(struct sq_png_encoder *p, int wide, int high, const uint8_t *index, const uint32_t *rgba, int n,
                             const struct sq_png_text *text, int n_text, unsigned char **ret, size_t *ret_n,
                             struct sq_err *e) SQ_CHECK;
 

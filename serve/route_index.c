@@ -178,9 +178,16 @@ static void put_legend(struct sq_text *t, const struct sq_classes *c)
     sq_text_put(t, "\n");
 }
 
-static void draw_legend(const struct sq_classes *c, struct sq_response *ret)
+enum { LEGEND_STEP = 16 };
+
+int sq_legend_high(const struct sq_classes *c)
 {
-    enum { WIDE = 130, STEP = 16 };
+    return 18 + c->n * LEGEND_STEP + 56;
+}
+
+void sq_answer_legend(const struct sq_classes *c, struct sq_response *ret)
+{
+    enum { WIDE = SQ_LEGEND_WIDE, STEP = LEGEND_STEP };
     const struct sq_palette *p = sq_palette_find(c->style);
     bool percent = c->quantity == SQ_PROBABILITY;
     struct sq_canvas canvas = {0};
@@ -192,7 +199,7 @@ static void draw_legend(const struct sq_classes *c, struct sq_response *ret)
         return;
     }
     const struct sq_scale *scale = percent ? &p->probability : &p->rate;
-    int high = 18 + scale->n * STEP + 56;
+    int high = sq_legend_high(c);
     enum sq_status status = sq_canvas_init(&canvas, WIDE, high, SQ_RGB_DRY, &err);
     if (!status) {
         sq_legend_column(&canvas, 8, 6, STEP, scale, percent, percent ? "%" : "mm/h");
@@ -238,5 +245,5 @@ void sq_serve_legend(struct sq_site *s, const struct sq_asked *a, struct sq_resp
     }
     ret->cache = SQ_CACHE_NEWEST;
     if (!sq_answer_unchanged(ret, a, 2, name))
-        draw_legend(&c, ret);
+        sq_answer_legend(&c, ret);
 }

@@ -17,9 +17,8 @@ static bool find_place(const struct sq_asked *a, double lonlat[2], struct sq_res
     return true;
 }
 
-/* Fills *ret_point from memory. */
-static enum sq_status read_point(struct sq_site *s, const struct sq_run *run, const double lonlat[2],
-                                 struct sq_point *ret, struct sq_err *e)
+enum sq_status sq_site_point(struct sq_site *s, const struct sq_run *run, const double lonlat[2], struct sq_point *ret,
+                             struct sq_err *e)
 {
     int row = -1, col = -1, n;
     struct sq_brush *b = sq_site_brush(s, e);
@@ -58,7 +57,7 @@ static void answer_point(struct sq_site *s, const struct sq_asked *a, struct sq_
     if (!find_place(a, lonlat, ret) || !(run = sq_asked_run(a, name, ret)))
         return;
     params->run = run->name;
-    enum sq_status status = read_point(s, run, lonlat, &p, &err);
+    enum sq_status status = sq_site_point(s, run, lonlat, &p, &err);
     if (!status)
         status = sq_point_write(&p, params, &t.data, &err);
     sq_point_finish(&p);

@@ -143,7 +143,7 @@ static void release_blob(void *blob)
 void sq_answer_tile(struct sq_site *s, const struct sq_asked *a, const struct sq_tile_view *v, const char *cache,
                     struct sq_response *ret)
 {
-    char name[256], layer[SQ_LAYER_NAME_MAX];
+    char name[512], layer[SQ_LAYER_NAME_MAX];
     const struct sq_tile *t = &v->tile;
     const struct sq_forecast *f = v->run ? &v->run->f : NULL;
     uint64_t hash = v->frame ? v->frame->rate.hash : v->run->hash;
@@ -151,9 +151,12 @@ void sq_answer_tile(struct sq_site *s, const struct sq_asked *a, const struct sq
     struct sq_blob *blob = NULL;
     struct painting p = {s, v};
     int64_t of = v->frame ? v->frame->time : f->issue_time;
-    snprintf(name, sizeof name, "%llx/%lld/%d/%s/%s%s/%d/%.9g/%.9g/%d/%s", (unsigned long long)hash, (long long)of,
+    int n = snprintf(name, sizeof name, "%llx/%lld/%d/%s/%s%s/%d/%.15g/%.15g/%d/%s", (unsigned long long)hash, (long long)of,
              v->frame ? -1 : v->lead, sq_layer_name(&v->layer, layer), v->classes->style, v->bare ? "-bare" : "", t->z,
              t->x, t->y, t->side, v->run ? v->run->name : "");
+    if (v->wide)
+        snprintf(name + n, sizeof name - (size_t)n, "/%d/%d/%.15g/%.15g/%d/%x", v->wide, v->high, t->dx, t->dy, t->lonlat,
+                 v->under);
     ret->cache = cache;
     sq_instant_iso(v->frame ? of : of + f->lead_s[v->lead], ret->valid);
     if (sq_answer_unchanged(ret, a, hash, name))

@@ -27,6 +27,7 @@ static const struct route {
     {"rainviewer_tile", "v2/radar/*/*/*/*/*/*/*", sq_serve_rainviewer_tile},
     {"rainviewer_coverage", "v2/coverage/*/*/*/*/*", sq_serve_rainviewer_coverage},
     {"rainviewer_coverage_long", "v2/coverage/*/*/*/*/*/*/*", sq_serve_rainviewer_coverage},
+    {"wms", "wms", sq_serve_wms},
     {"healthz", "healthz", sq_serve_healthz},
     {"readyz", "readyz", sq_serve_readyz},
     {"metrics", "metrics", sq_serve_metrics},

@@ -6,6 +6,7 @@
 #include "metrics.h"
 #include "paint.h"
 #include "router.h"
+#include "serve.h"
 #include "text.h"
 
 #include <pthread.h>
@@ -78,6 +79,15 @@ const struct sq_frame *sq_shelf_frame(const struct sq_shelf *s, int64_t time);
 void sq_answer_tile(struct sq_site *s, const struct sq_asked *a, const struct sq_tile_view *v, const char *cache,
                     struct sq_response *ret);
 
+/* Draws the legend, SQ_LEGEND_WIDE pixels and so many high; 404 where there is no picture of it. */
+#define SQ_LEGEND_WIDE 130
+int sq_legend_high(const struct sq_classes *c);
+void sq_answer_legend(const struct sq_classes *c, struct sq_response *ret);
+
+/* The forecast at a place, from memory; caller finishes *ret, also after a failure. */
+enum sq_status sq_site_point(struct sq_site *s, const struct sq_run *run, const double lonlat[2], struct sq_point *ret,
+                             struct sq_err *e) SQ_CHECK;
+
 /* ---- handlers ------------------------------------------------------------------------------------------ */
 
 sq_handler sq_serve_tile, sq_serve_prob, sq_serve_percentile, sq_serve_near, sq_serve_window, sq_serve_tilejson;
@@ -86,6 +96,7 @@ sq_handler sq_serve_rainviewer_maps, sq_serve_rainviewer_tile, sq_serve_rainview
 /* Name of route i in the table, NULL past the last. */
 const char *sq_route_name(int i);
 
+sq_handler sq_serve_wms;
 sq_handler sq_serve_healthz, sq_serve_readyz, sq_serve_metrics;
 
 #endif

@@ -44,12 +44,14 @@ void sq_warp_destroy(struct sq_warp **w)
 
 static double lon_of(const struct sq_tile *t, double px)
 {
-    return (t->x + px / t->side) / (1 << t->z) * 360 - 180;
+    double x = t->x + (t->dx > 0 ? px * t->dx : px / t->side);
+    return t->lonlat ? x : x / (1 << t->z) * 360 - 180;
 }
 
 static double lat_of(const struct sq_tile *t, double py)
 {
-    return atan(sinh(M_PI * (1 - 2 * (t->y + py / t->side) / (1 << t->z)))) * (180 / M_PI);
+    double y = t->y + (t->dx > 0 ? py * t->dy : py / t->side);
+    return t->lonlat ? y : atan(sinh(M_PI * (1 - 2 * y / (1 << t->z)))) * (180 / M_PI);
 }
 
 void sq_tile_lonlat(const struct sq_tile *t, double px, double py, double ret[2])

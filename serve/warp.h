@@ -16,6 +16,10 @@ struct sq_tile {
     int z;       /* [0, SQ_ZOOM_MAX] */
     double x, y; /* upper left corner, in tiles: whole numbers in [0, 2^z) for a tile, any for a picture */
     int side;    /* pixels: 256 or 512 */
+    /* A piece of any map, where not 0: the size of a pixel to the right and down. Then z is 0, x and y are in widths of
+     * the world or, where `lonlat`, degrees east and north (dy below 0), and side is 32, 64, 128, 256 or 512. */
+    double dx, dy;
+    bool lonlat;
 };
 
 struct sq_warp;

@@ -19,6 +19,7 @@ static const struct sq_command command = {
     "  /tiles/LAYER/RUN/LEAD/Z/X/Y.png, ...@2x.png      maps of the web; RUN may be latest, LEAD is in minutes\n"
     "  /tiles/LAYER/RUN/LEAD/tilejson.json              the same as TileJSON; /legend/rate-squall.json, .png\n"
     "  /point?lon=8.55&lat=47.37, /plume.svg?lon=&lat=  what a place has to expect\n"
+    "  /wms?SERVICE=WMS&REQUEST=GetCapabilities         Web Map Service 1.3.0, for QGIS, GDAL, OpenLayers\n"
     "  /public/weather-maps.json, /v2/radar/...         what apps for RainViewer ask for\n"
     "  /healthz, /readyz, /metrics\n"
     "Layers: prob, prob-1.5, median, p90, mean, observed, within30, within60, coverage, quality.\n",

@@ -171,7 +171,11 @@ static void pixels_show_what_cs2cs_finds(void **state)
 static void positions_are_those_of_proj(void **state)
 {
     (void)state;
-    static const struct sq_tile tiles[] = {{3, 4, 2, 256}, {4, 8, 5, 256}, {5, 16, 10, 512}, {6, 33, 21, 256}, {9, 267, 173, 512}};
+    static const struct sq_tile tiles[] = {{.z = 3, .x = 4, .y = 2, .side = 256},
+                                           {.z = 4, .x = 8, .y = 5, .side = 256},
+                                           {.z = 5, .x = 16, .y = 10, .side = 512},
+                                           {.z = 6, .x = 33, .y = 21, .side = 256},
+                                           {.z = 9, .x = 267, .y = 173, .side = 512}};
     struct sq_err err = {0};
     struct sq_warp *w = NULL;
     struct sq_crs_map *map = NULL;
