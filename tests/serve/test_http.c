@@ -1,7 +1,5 @@
-/* The server with its sockets: what arrives on the wire, limits, and load while forecasts change. Built with
- * -Db_sanitize=thread, this program and test_router are the test for data races:
- *     meson setup build-threads -Db_sanitize=thread && ninja -C build-threads tests/test_http tests/test_router
- *     OMP_NUM_THREADS=1 build-threads/tests/test_http */
+/* The server with its sockets: what arrives on the wire, limits, and load while forecasts change. tools/check runs
+ * this program and test_router with the thread sanitizer, too. */
 #include "small_site.h"
 
 #include <arpa/inet.h>
