@@ -73,6 +73,7 @@ struct file {
     double bin_deg;
     int n_segment, n_point;
     int *bin_first, *bin_n;             /* [columns * rows] */
+    int *bin_corner;                    /* the same, or NULL: levels of the corners, three bits each, SW highest */
     int *seg_first, *seg_n, *seg_level; /* [n_segment]; a level may carry CLOSED */
     int lon_var, lat_var;
     struct sq_err *e;
@@ -140,7 +141,7 @@ static enum sq_status segments(struct file *f)
 static enum sq_status open_file(struct file *f)
 {
     enum sq_status status;
-    int minutes = 0, dim, dims;
+    int minutes = 0, dim, dims, var;
     size_t len;
     if (nc_open(f->path, NC_NOWRITE, &f->id))
         return broken(f, "not readable as netCDF");
@@ -164,6 +165,8 @@ static enum sq_status open_file(struct file *f)
         nc_inq_dimlen(f->id, dim, &len) || len > INT_MAX / 8 || nc_inq_varndims(f->id, f->lat_var, &dims) || dims != 1)
         return broken(f, "its points");
     f->n_point = (int)len;
+    if (nc_inq_varid(f->id, "Embedded_node_levels_in_a_bin", &var) == NC_NOERR)
+        return ints(f, "Embedded_node_levels_in_a_bin", &bins, &f->bin_corner);
     return SQ_OK;
 }
 
@@ -173,6 +176,7 @@ static void close_file(struct file *f)
         nc_close(f->id);
     free(f->bin_first);
     free(f->bin_n);
+    free(f->bin_corner);
     free(f->seg_first);
     free(f->seg_n);
     free(f->seg_level);
@@ -210,7 +214,7 @@ static bool extent(const struct file *f, int bin, int *ret_first, int *ret_n)
 /* Room for the lines and points of all bins wanted. */
 static enum sq_status make_room(const struct file *f, const double box[4], struct sq_coast *c, short **ret_raw)
 {
-    size_t lines = 0, points = 0, most = 0;
+    size_t bins = 0, lines = 0, points = 0, most = 0;
     int first, n;
     enum sq_status status;
     for (int b = 0; b < f->columns * f->rows; b++) {
@@ -218,13 +222,15 @@ static enum sq_status make_room(const struct file *f, const double box[4], struc
             continue;
         if (!extent(f, b, &first, &n))
             return broken(f, "segments point outside the file");
+        bins++;
         lines += (size_t)f->bin_n[b];
         points += (size_t)n;
         most = (size_t)n > most ? (size_t)n : most;
         if (lines > (size_t)f->n_segment || points > (size_t)f->n_point)
             return broken(f, "bins share segments");
     }
-    if ((status = sq_alloc((void **)&c->line, lines + 1, sizeof *c->line, "a coastline", f->e)) ||
+    if ((status = sq_alloc((void **)&c->bin, bins + 1, sizeof *c->bin, "a coastline", f->e)) ||
+        (status = sq_alloc((void **)&c->line, lines + 1, sizeof *c->line, "a coastline", f->e)) ||
         (status = sq_alloc((void **)&c->lon, points + 1, sizeof *c->lon, "a coastline", f->e)) ||
         (status = sq_alloc((void **)&c->lat, points + 1, sizeof *c->lat, "a coastline", f->e)))
         return status;
@@ -233,14 +239,16 @@ static enum sq_status make_room(const struct file *f, const double box[4], struc
 
 static enum sq_status read_bin(const struct file *f, int bin, short *raw, struct sq_coast *c)
 {
-    int first, n, at = c->n_point;
+    int first = 0, n = 0, at = c->n_point;
+    double west = bin % f->columns * f->bin_deg, south = 90 - (bin / f->columns + 1) * f->bin_deg;
+    struct sq_coast_bin *b = &c->bin[c->n_bin++];
+    *b = (struct sq_coast_bin){west, south, f->bin_deg, c->n_line, 0, f->bin_corner && f->bin_corner[bin] >> 9 & 1};
     if (!extent(f, bin, &first, &n) || !n)
         return SQ_OK;
     size_t start = (size_t)first, count = (size_t)n;
     if (nc_get_vara_short(f->id, f->lon_var, &start, &count, raw) ||
         nc_get_vara_short(f->id, f->lat_var, &start, &count, raw + n))
         return broken(f, "its points");
-    double west = bin % f->columns * f->bin_deg, south = 90 - (bin / f->columns + 1) * f->bin_deg;
     for (int i = 0; i < n; i++) {
         c->lon[at + i] = west + (uint16_t)raw[i] * f->bin_deg / 65535;
         c->lat[at + i] = south + (uint16_t)raw[n + i] * f->bin_deg / 65535;
@@ -252,6 +260,7 @@ static enum sq_status read_bin(const struct file *f, int bin, short *raw, struct
         at += f->seg_n[s];
     }
     c->n_point = at;
+    b->n = c->n_line - b->first;
     return SQ_OK;
 }
 
@@ -277,6 +286,7 @@ enum sq_status sq_coast_read(const char *path, const double box[4], struct sq_co
 
 void sq_coast_finish(struct sq_coast *c)
 {
+    free(c->bin);
     free(c->line);
     free(c->lon);
     free(c->lat);

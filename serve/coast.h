@@ -18,8 +18,16 @@ struct sq_coast_line {
     bool closed;  /* a whole island or lake, or the piece of one within a bin */
 };
 
+/* A square of the world; lines end at its sides, to go on in the next one. */
+struct sq_coast_bin {
+    double west, south, deg; /* degrees; west in [0, 360) */
+    int first, n;            /* lines */
+    bool land;               /* its south-western corner; borders: false */
+};
+
 struct sq_coast {
-    int n_line, n_point;
+    int n_bin, n_line, n_point;
+    struct sq_coast_bin *bin;
     struct sq_coast_line *line;
     double *lon, *lat; /* [n_point] degrees, lon in [0, 360] */
 };

@@ -1,6 +1,8 @@
 #include "router.h"
 #include "site.h"
 
+#include "core/log.h"
+
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +15,9 @@ static const struct route {
     const char *name, *pattern;
     sq_handler *serve;
 } routes[] = {
+    {"viewer", "", sq_serve_viewer},
+    {"viewer_file", "viewer/*", sq_serve_viewer},
+    {"land", "land/*/*/*", sq_serve_land},
     {"tile", "tiles/*/*/*/*/*/*", sq_serve_tile},
     {"tilejson", "tiles/*/*/*/tilejson.json", sq_serve_tilejson},
     {"prob", "prob/*/*/*/*/*/*", sq_serve_prob},
@@ -247,6 +252,9 @@ enum sq_status sq_site_create(const struct sq_site_params *p, struct sq_site **r
     enum sq_status status = s->params.attribution ? SQ_OK : sq_fail(e, SQ_FAILED, "out of memory for the server");
     if (!status)
         status = sq_store_create(p->folder, p->keep, &s->store, e);
+    struct sq_err why = {0};
+    if (!status && sq_land_read(&s->land, &why))
+        sq_log(SQ_LOG_WARN, "%s", why.text);
     if (!status)
         status = sq_tile_cache_create(p->cache_bytes, &s->cache, e);
     if (status)
@@ -261,6 +269,7 @@ void sq_site_destroy(struct sq_site **s)
     if (!*s)
         return;
     sq_store_destroy(&(*s)->store);
+    sq_land_destroy(&(*s)->land);
     sq_tile_cache_destroy(&(*s)->cache);
     for (int i = 0; i < (*s)->n_brush; i++)
         sq_brush_destroy(&(*s)->brush[i]);

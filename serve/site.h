@@ -2,6 +2,7 @@
 #ifndef SQ_SERVE_SITE_H
 #define SQ_SERVE_SITE_H
 
+#include "land.h"
 #include "tile_cache.h"
 #include "metrics.h"
 #include "paint.h"
@@ -17,6 +18,7 @@ struct sq_site {
     struct sq_site_params params;
     struct sq_store *store;
     struct sq_tile_cache *cache;
+    struct sq_land *land; /* NULL where there is none; read before any thread begins, as netCDF knows no threads */
     struct sq_metrics metrics;
     atomic_bool draining;
     pthread_mutex_t lock; /* of the brushes that nobody uses */
@@ -96,6 +98,7 @@ sq_handler sq_serve_rainviewer_maps, sq_serve_rainviewer_tile, sq_serve_rainview
 /* Name of route i in the table, NULL past the last. */
 const char *sq_route_name(int i);
 
+sq_handler sq_serve_viewer, sq_serve_land;
 sq_handler sq_serve_wms;
 sq_handler sq_serve_healthz, sq_serve_readyz, sq_serve_metrics;
 

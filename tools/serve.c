@@ -15,6 +15,7 @@ static const struct sq_command command = {
     "Serves the forecasts of a folder over HTTP: map tiles, forecasts at a place, health. A new file is taken in\n"
     "within a second or two and replaces the older ones at once; a damaged one is passed over. Only programs on\n"
     "this machine are answered unless --bind says otherwise; towards the world, put nginx in front.\n"
+    "  /                                                a map to look at\n"
     "  /index.json                                      runs, leads, layers, styles\n"
     "  /tiles/LAYER/RUN/LEAD/Z/X/Y.png, ...@2x.png      maps of the web; RUN may be latest, LEAD is in minutes\n"
     "  /tiles/LAYER/RUN/LEAD/tilejson.json              the same as TileJSON; /legend/rate-squall.json, .png\n"
