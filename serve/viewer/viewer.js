@@ -90,8 +90,8 @@ function strengthOf(mmh) {
 
 // ---- what there is ----
 
-async function getJson(url) {
-  const r = await fetch(url);
+async function getJson(url, options) {
+  const r = await fetch(url, options);
   if (!r.ok)
     throw new Error(`${url}: ${r.status}`);
   return r.json();
@@ -101,7 +101,7 @@ async function refresh() {
   clearTimeout(poll);
   let wait = 15;
   try {
-    const got = await getJson('index.json');
+    const got = await getJson('index.json', {cache: 'no-cache'});
     const before = run && run.run, followed = !state.run && frames[current];
     index = got;
     wait = Math.min(300, Math.max(10, got.next_expected - Date.now() / 1000 + 1 + 3 * Math.random()));

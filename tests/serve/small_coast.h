@@ -35,6 +35,7 @@ static inline void small_coast_write(const char *path, struct small_coast c)
 {
     int id, minutes = c.minutes ? c.minutes : 5400, columns = 4, rows = 2, lon[10], lat[10];
     int bin_first[8] = {0, 2, 2, 2, 2, 2, 2, 2}, bin_n[8] = {c.segments ? c.segments : 2};
+    int corner[8] = {0, 4681}; /* all four corners of the second bin are land */
     int seg_n[2] = {5, 5 + c.extra_points}, seg_first[2] = {c.first_point, 5}, level[2] = {1, 2}, packed[2];
     for (int i = 0; i < 10; i++) {
         const double *b = small_coast_box[i / 5];
@@ -58,6 +59,7 @@ static inline void small_coast_write(const char *path, struct small_coast c)
             small_coast_ints(id, "Hierarchial_level_of_a_segment", NC_SHORT, 2, level, define);
         } else {
             small_coast_ints(id, "Embedded_npts_levels_exit_entry_for_a_segment", NC_INT, 2, packed, define);
+            small_coast_ints(id, "Embedded_node_levels_in_a_bin", NC_SHORT, 8, corner, define);
         }
         small_coast_ints(id, "Relative_longitude_from_SW_corner_of_bin", NC_SHORT, 10, lon, define);
         if (!c.no_latitudes)

@@ -184,7 +184,8 @@ static void bad_requests_are_refused_by_name(void **state)
         const char *target;
     } bad[] = {
         {400, ""}, {400, "tiles"}, {400, "/%"}, {400, "/%zz"}, {400, "/a%00b"}, {400, "/a\nb"}, {400, "/%80"},
-        {404, "/"}, {404, "/nothing"}, {404, "/tiles"}, {404, "/tiles/prob/latest/30/7/30"},
+        {404, "/viewer"}, {404, "/viewer/../router.c"}, {404, "/viewer/nothing.js"}, {400, "/land/13/0/0.json"},
+        {400, "/land/1/2/0.json"}, {404, "/land/1/1/0"}, {400, "/land/1/1/x.json"}, {404, "/nothing"}, {404, "/tiles"}, {404, "/tiles/prob/latest/30/7/30"},
         {404, "/tiles/prob/latest/30/7/30/48.png/"  "x"}, {404, "/../etc/passwd"}, {404, "/%2e%2e/%2e%2e/etc/passwd"},
         {404, "/tiles/nolayer/latest/30/0/0/0.png"}, {404, "/tiles/p0.5/latest/30/0/0/0.png"},
         {404, "/tiles/p100/latest/30/0/0/0.png"}, {404, "/tiles/prob-/latest/30/0/0/0.png"},
@@ -604,6 +605,33 @@ static void text_is_escaped(void **state)
     sq_text_finish(&t);
 }
 
+/* ---- the viewer -------------------------------------------------------------------------------------------------- */
+
+static void the_viewer_has_its_files(void **state)
+{
+    (void)state;
+    static const char *const part[] = {"viewer/viewer.css", "viewer/leaflet.css", "viewer/leaflet.min.js",
+                                       "viewer/viewer.js"};
+    static const char *const imported[] = {"/viewer/land.js", "/viewer/frames.js", "/viewer/icon.svg"};
+    struct sq_site *s = small_site();
+    struct sq_response r = ask(s, "/");
+    assert_int_equal(r.code, 200);
+    assert_string_equal(r.type, "text/html; charset=utf-8");
+    REQUIRE(strstr(r.policy, "script-src 'self';") && !strstr(r.policy, "unsafe"));
+    sq_response_finish(&r);
+    char *page = body_of(s, "/"), address[64];
+    for (int i = 0; i < 4; i++) {
+        REQUIRE(strstr(page, part[i]));
+        snprintf(address, sizeof address, "/%s", part[i]);
+        assert_int_equal(code_of(s, address), 200);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(code_of(s, imported[i]), 200);
+    REQUIRE(!strstr(page, "<style") && !strstr(page, "style=") && !strstr(page, "onclick"));
+    free(page);
+    sq_site_destroy(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -628,6 +656,7 @@ int main(void)
         CASE(one_cooks_however_many_ask),
         CASE(the_cache_keeps_to_its_room),
         CASE(text_is_escaped),
+        CASE(the_viewer_has_its_files),
     };
     sq_log_level(SQ_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
