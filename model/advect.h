@@ -1,16 +1,14 @@
 /* Advection probabilities: the share of observed cells at or above a rate in a neighbourhood that widens with lead
  * (Lagrangian probability: U. Germann and I. Zawadzki 2004), in the moving frame. A neighbourhood is a Gaussian whose
- * standard deviation grows by `spread` metres a minute. */
+ * standard deviation grows by so many metres a minute.
+ *
+ * Near: 250, the deviation, along each axis, of a disc whose diameter grows by 1 km a minute; this is what the network
+ * corrects. Far: 1200; errors of place have longer tails than one Gaussian, and some of the probability comes from
+ * there. */
 #ifndef SQ_MODEL_ADVECT_H
 #define SQ_MODEL_ADVECT_H
 
 #include "carry.h"
-
-/* Near: what the network corrects; 250 is the deviation, along each axis, of a disc whose diameter grows by 1 km a
- * minute. Errors of place have longer tails than one Gaussian: some of the probability comes from far. */
-#define SQ_SPREAD_NEAR 250.0
-#define SQ_SPREAD_FAR 1200.0
-#define SQ_FAR_SHARE 0.18f
 
 /* The newest observation (h, w) of a window, mm/h, NaN where there is none. */
 struct sq_newest {
@@ -18,14 +16,25 @@ struct sq_newest {
     const float *rate;
 };
 
-/* What the neighbourhoods of a window see at lead_s, inside the grid. */
-struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s, double spread);
+/* Near: what the neighbourhoods of a window see at lead_s, inside the grid. */
+struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s);
 
 /* ret (n, win->h, win->w): the share at or above each edge (mm/h, ascending) at lead_s; the window lies inside the
  * grid and `newest` holds all its sight. tmp holds sq_advect_room() floats. A window changes nothing: it sees as far
  * as its neighbourhoods reach. Wide neighbourhoods are counted on cells 2, 4, 8 or 16 times as wide. */
-void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s, double spread,
+void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s,
                      const struct sq_window *win, const float *edge, int n, float *ret, float *tmp);
-size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s, double spread);
+size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s);
+
+/* Far: shares on cells 4 times as wide, the whole grid at once, for it is smooth and sees far. */
+#define SQ_FAR_SHARE 0.18f /* of far in what is forecast by advection alone */
+struct sq_far;
+/* `newest` (ny, nx). Caller destroys. */
+enum sq_status sq_far_create(const struct sq_cube *c, const float *newest, const float *edge, int n, struct sq_far **ret,
+                             struct sq_err *e) SQ_CHECK;
+void sq_far_destroy(struct sq_far **f);
+/* Makes the shares of one lead; sq_far_put then gives those of a window, ret (n, win->h, win->w). */
+void sq_far_lead(struct sq_far *f, double lead_s);
+void sq_far_put(const struct sq_far *f, const struct sq_window *win, float *ret);
 
 #endif

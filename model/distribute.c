@@ -55,7 +55,7 @@ static void block_positions(const struct sq_nowcast *n, struct carry_block *b)
  * needs. */
 static enum sq_status block_room(const struct sq_nowcast *n, struct carry_block *b, int lead_s, struct sq_err *e)
 {
-    size_t cells = ((size_t)b->source.h + 1) * (size_t)b->source.w, advect = sq_advect_room(n->cube, &b->source, lead_s, SQ_SPREAD_FAR);
+    size_t cells = ((size_t)b->source.h + 1) * (size_t)b->source.w, advect = sq_advect_room(n->cube, &b->source, lead_s);
     size_t network = cells * (size_t)(n->n_edge + 2);
     size_t need = 3 * cells * (size_t)n->n_edge + (advect > network ? advect : network);
     enum sq_status s = SQ_OK;
@@ -142,11 +142,11 @@ static void block_source(const struct sq_nowcast *n, struct carry_block *b, int 
     size_t planes = (size_t)b->source.h * (size_t)b->source.w * (size_t)n->n_edge;
     float share = n->hidden ? n->weights->advection_share * (float)lead_s / 3600 : SQ_FAR_SHARE;
     float *near = n->hidden ? b->p + planes : b->p, *far = b->p + 2 * planes, *tmp = b->p + 3 * planes;
-    sq_advect_share(n->cube, &newest, lead_s, SQ_SPREAD_NEAR, &b->source, n->edge, n->n_edge, near, tmp);
+    sq_advect_share(n->cube, &newest, lead_s, &b->source, n->edge, n->n_edge, near, tmp);
     if (n->hidden)
         sq_hidden_exceed(n->hidden, lead_s, &b->source, near, b->p, tmp);
-    if (share > 0) {
-        sq_advect_share(n->cube, &newest, lead_s, SQ_SPREAD_FAR, &b->source, n->edge, n->n_edge, far, tmp);
+    if (n->far) {
+        sq_far_put(n->far, &b->source, far);
         pool(b->p, far, share < 1 ? share : 1, planes);
     }
 }

@@ -83,6 +83,8 @@ enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcas
     }
     if (!s && p->method == SQ_METHOD_NETWORK)
         s = sq_hidden_create(p->weights, &n->scene, n->composite, &n->hidden, e);
+    if (!s && (p->method == SQ_METHOD_ADVECTION || (n->hidden && p->weights->advection_share > 0)))
+        s = sq_far_create(c, n->composite, n->edge, n->n_edge, &n->far, e);
     if (s) {
         sq_nowcast_destroy(&n);
         return s;
@@ -101,6 +103,7 @@ void sq_nowcast_destroy(struct sq_nowcast **n)
     if (!*n)
         return;
     sq_hidden_destroy(&(*n)->hidden);
+    sq_far_destroy(&(*n)->far);
     sq_scene_finish(&(*n)->scene);
     free((*n)->composite);
     free((*n)->back_x);
@@ -188,6 +191,8 @@ enum sq_status sq_nowcast_lead(struct sq_nowcast *n, int lead_index, struct sq_l
     trace_to(n, lead_s);
     if (n->method == SQ_METHOD_EXTRAPOLATION)
         return extrapolate(n, ret, e);
+    if (n->far)
+        sq_far_lead(n->far, lead_s);
     enum sq_status s = sq_distribute(n, lead_s, ret, e);
     if (!s)
         sq_nowcast_summarise(n->f, ret);

@@ -3,6 +3,8 @@
 #define SQ_MODEL_NOWCAST_H
 
 #include "core/distribution.h"
+
+#include "advect.h"
 #include "model.h"
 #include "scene.h"
 #include "weights.h"
@@ -21,6 +23,7 @@ struct sq_nowcast {
     float *back_x, *back_y; /* node displacements: from where a map cell's air came */
     const struct sq_weights *weights;
     struct sq_hidden *hidden;
+    struct sq_far *far;    /* NULL: none of it is in the forecast */
 };
 
 /* Probabilities of one lead (ret->prob) from the distribution in the moving frame, by the network, by advection or by

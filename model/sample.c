@@ -96,7 +96,7 @@ static enum sq_status sight_room(struct sq_library *l, const struct sq_lesson *l
         const struct sq_grid *g = &lessons[k].cube.grid;
         struct sq_window win = {(g->ny - l->p.size) / 2, (g->nx - l->p.size) / 2, l->p.size, l->p.size};
         win.row = win.row > 0 ? win.row : 0, win.col = win.col > 0 ? win.col : 0;
-        struct sq_window s = sq_advect_sight(&lessons[k].cube, &win, l->p.most_lead_s, SQ_SPREAD_NEAR);
+        struct sq_window s = sq_advect_sight(&lessons[k].cube, &win, l->p.most_lead_s);
         /* a window elsewhere may be aligned otherwise */
         size_t cells = (size_t)(s.h + 32) * (size_t)(s.w + 32), room = 5 * cells;
         newest = cells > newest ? cells : newest;
@@ -323,12 +323,12 @@ static void draw_base(struct sq_library *l, const struct start *s, const struct 
     int last = 0;
     for (int k = 0; k < l->p.leads; k++)
         last = lead_s[k] > last ? lead_s[k] : last;
-    struct sq_newest newest = {sq_advect_sight(s->cube, &in, last, SQ_SPREAD_NEAR), l->newest};
+    struct sq_newest newest = {sq_advect_sight(s->cube, &in, last), l->newest};
     sq_scene_composite(&s->scene, &newest.win, l->newest, l->tmp);
     for (size_t i = 0; i < (size_t)newest.win.h * (size_t)newest.win.w; i++)
         l->newest[i] = sq_touched(touch, l->newest[i]);
     for (int k = 0; k < l->p.leads; k++) {
-        sq_advect_share(s->cube, &newest, lead_s[k], SQ_SPREAD_NEAR, &in, l->p.edge_mmh, n, planes, l->tmp);
+        sq_advect_share(s->cube, &newest, lead_s[k], &in, l->p.edge_mmh, n, planes, l->tmp);
         for (int c = 0; c < n; c++, base += cells) {
             memset(l->window, 0, cells * sizeof *l->window);
             for (int i = 0; i < in.h; i++)

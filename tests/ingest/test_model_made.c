@@ -109,7 +109,7 @@ static void check_corners(struct small_model m, const char *proj)
     REQUIRE_OK(sq_crs_map_create(f.grid.crs, SQ_CRS_LONLAT, &map, &err));
     for (int k = 0; k < 4; k++) {
         double x = sq_grid_x(&f.grid, k % 2 * (m.nx - 1)), y = sq_grid_y(&f.grid, k / 2 * (m.ny - 1));
-        double lon, lat, there[2] = {x, y};
+        double lon = 0, lat = 0, there[2] = {x, y};
         char command[512];
         sq_crs_forward(map, 1, &x, &y);
         snprintf(command, sizeof command, "echo '%.9f %.9f' | cs2cs -f %%.9f %s +to +proj=longlat +R=6371229", there[0],

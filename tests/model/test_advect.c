@@ -45,8 +45,8 @@ static void share(const float *rate, double lead_s, const struct sq_window *win,
 {
     struct sq_cube c = plain();
     const struct sq_newest newest = {{0, 0, NY, NX}, rate};
-    float *tmp = malloc(sq_advect_room(&c, win, lead_s, SQ_SPREAD_NEAR) * sizeof *tmp);
-    sq_advect_share(&c, &newest, lead_s, SQ_SPREAD_NEAR, win, edge, n, ret, tmp);
+    float *tmp = malloc(sq_advect_room(&c, win, lead_s) * sizeof *tmp);
+    sq_advect_share(&c, &newest, lead_s, win, edge, n, ret, tmp);
     free(tmp);
 }
 
@@ -98,7 +98,7 @@ static void sight_grows_with_lead(void **state)
     const struct sq_window win = {70, 81, 7, 5};
     struct sq_window last = win;
     for (int lead_s = 60; lead_s <= 7200; lead_s += 60) {
-        struct sq_window s = sq_advect_sight(&c, &win, lead_s, SQ_SPREAD_NEAR);
+        struct sq_window s = sq_advect_sight(&c, &win, lead_s);
         assert_true(s.row <= last.row && s.col <= last.col);
         assert_true(s.row + s.h >= last.row + last.h && s.col + s.w >= last.col + last.w);
         last = s;
