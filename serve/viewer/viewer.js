@@ -102,7 +102,7 @@ async function refresh() {
   let wait = 15;
   try {
     const got = await getJson('index.json', {cache: 'no-cache'});
-    const before = run && run.run, followed = !state.run && frames[current];
+    const before = nameOf(run), followed = !state.run && frames[current];
     index = got;
     wait = Math.min(300, Math.max(10, got.next_expected - Date.now() / 1000 + 1 + 3 * Math.random()));
     document.body.classList.remove('offline');
@@ -114,6 +114,9 @@ async function refresh() {
   poll = setTimeout(refresh, 1000 * wait);
 }
 
+// A run gets more past as older files are read.
+const nameOf = (r) => r && `${r.run} ${r.observed.length}`;
+
 function takeRun(before, followed) {
   run = index.runs.find((r) => r.run === state.run) || index.runs[0] || null;
   if (!run) {
@@ -123,7 +126,7 @@ function takeRun(before, followed) {
   if (state.run && run.run !== state.run)
     state.run = ''; // it is no longer kept
   fillRuns();
-  if (before === run.run)
+  if (before === nameOf(run))
     return;
   const issued = Date.parse(run.issued), keep = followed && followed.lead !== 0 ? followed.time : null;
   frames = run.observed.filter((lead) => lead <= 0).map((lead) => ({lead, time: issued + 60000 * lead}));
@@ -195,7 +198,7 @@ function go(i) {
 function showWhen() {
   const f = frames[current], l = LAYERS[state.layer], ahead = f.lead > 0, badge = $('badge');
   $('what').textContent = !ahead ? 'Observed rain rate'
-    : l.threshold ? `${l.title}, \u2265\u2009${state.threshold} mm/h`
+    : l.threshold ? `${l.title}, \u2265\u2009${state.threshold}\u00a0mm/h`
     : l.percentile ? percentileText() : l.title;
   $('clock').textContent = ahead && l.window ? `${clockOf(Date.parse(run.issued))}\u2013${clockOf(Date.parse(run.issued) + 60000 * l.window)}` : clockOf(f.time);
   badge.textContent = ahead ? (l.window ? `next ${l.window} min` : `+${f.lead} min`) : f.lead === 0 ? 'newest radar' : `${f.lead} min`.replace('-', '\u2212');
@@ -255,7 +258,8 @@ function drawTimes() {
   const now = frames.filter((f) => f.lead <= 0).length - 1; // -1: nothing was observed
   const place = (i) => `calc(10px + (100% - 20px) * ${i / last})`;
   slider.max = n - 1;
-  $('past').style.width = $('now-mark').style.left = $('now-label').style.left = place(Math.max(0, now));
+  $('past').style.width = $('now-mark').style.left = place(Math.max(0, now));
+  $('now-label').style.left = `max(36px, ${place(Math.max(0, now))})`;
   $('ahead').style.left = place(Math.max(0, now));
   $('side-past').hidden = now < last / 4;
   $('side-ahead').hidden = now > last * 3 / 4;
@@ -377,15 +381,18 @@ async function showPlace() {
     $('place-text').textContent = p.covered ? p.rain.sentence : 'No forecast for this place';
     plume.alt = p.covered ? p.rain.sentence : '';
     $('plume-frame').hidden = !p.covered;
-    showPin(at);
+    if (!p.covered)
+      showPin();
   } catch (e) {
     $('place-text').textContent = 'The forecast for this place did not arrive';
   }
 }
 
 // Where a card covers the place, the map moves.
-function showPin(at) {
-  const card = $('place').getBoundingClientRect(), p = map.latLngToContainerPoint(at);
+function showPin() {
+  if (!pin)
+    return;
+  const at = pin.getLatLng(), card = $('place').getBoundingClientRect(), p = map.latLngToContainerPoint(at);
   if (p.x < card.left - 12 || p.x > card.right || p.y < card.top - 12 || p.y > card.bottom + 12)
     return;
   map.panBy(window.innerWidth > 720 ? [p.x - card.left + 80, 0] : [0, p.y - card.top + 60]);
@@ -422,6 +429,7 @@ function listen() {
   on('back', 'click', () => step(-1));
   on('next', 'click', () => step(1));
   on('age', 'click', refresh);
+  on('plume', 'load', showPin);
   on('place-close', 'click', () => choosePlace(null));
   on('more', 'click', () => {
     const open = $('panel').classList.toggle('open');
