@@ -46,6 +46,8 @@ struct sq_read_params {
     double cloud_top_m;  /* geostationary images are moved for the parallax of clouds this high; 0 = as seen */
     const char *model_fields; /* path of a table like configs/model_fields.yaml, outlives the inputs; NULL or "": that */
     struct sq_quality_params quality;
+    bool together; /* HDF5 files, too, are read in this process, which a broken one may then end: for fuzzing, which
+                      sees its own process alone */
 };
 #define SQ_READ_PARAMS_DEFAULT {.zr_a = 200, .zr_b = 1.6, .rate_cap_mmh = 300, .dbz_cap = 55, .quality = SQ_QUALITY_DEFAULT}
 

@@ -1,9 +1,9 @@
 /* From the user's paths to a sorted list of frames, and from a frame to its field. */
 #include "inputs.h"
 
+#include "decode.h"
 #include "parallax.h"
 #include "quality.h"
-#include "source_netcdf.h"
 #include "unpack.h"
 
 #include "core/instant.h"
@@ -17,11 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* More specific layouts come first. */
-static const struct sq_source *const sources[] = {
-    &sq_source_odim, &sq_source_knmi, &sq_source_abi, &sq_source_glm, &sq_source_nwcsaf, &sq_source_cf,
-    &sq_source_radolan, &sq_source_mrms, &sq_source_model};
 
 /* ---- lists ---------------------------------------------------------------------------------------------- */
 
@@ -38,8 +33,9 @@ struct sq_inputs {
     struct input *input;
     int n_input, room_input;
     struct sq_frames frames;
-    struct sq_file open; /* the file read last, kept open: its frames come one after the other */
-    int open_input;      /* -1: none */
+    struct sq_decoder decoder; /* has the file read last open: its frames come one after the other */
+    const char *open_path;     /* where its bytes lie */
+    int open_input;            /* -1: none */
     int copy;            /* descriptor of its unpacked copy; -1: it is plain */
     char copy_path[32];
     struct sq_unpack *archive; /* the archive read last */
@@ -105,8 +101,7 @@ void sq_frames_turn(struct sq_frames *list, const char *with, char axis)
 
 static void close_file(struct sq_inputs *in)
 {
-    if (in->open_input >= 0)
-        sq_netcdf_close(in->open.nc);
+    sq_decoder_close(&in->decoder);
     if (in->copy >= 0)
         close(in->copy);
     in->open_input = in->copy = -1;
@@ -139,7 +134,7 @@ static enum sq_status open_copy(struct sq_inputs *in, const struct input *input,
     if (!st)
         st = sq_unpack_member(in->archive, &input->member, in->copy_path, &in->copy, e);
     if (!st)
-        in->open.path = in->copy_path;
+        in->open_path = in->copy_path;
     return st;
 }
 
@@ -162,14 +157,14 @@ static enum sq_status open_file(struct sq_inputs *in, int i, struct sq_err *e)
     if (in->open_input == i)
         return SQ_OK;
     close_file(in);
-    in->open = (struct sq_file){.path = input->path, .nc = -1};
+    in->open_path = input->path;
     if (input->container >= 0)
         st = open_copy(in, input, &why);
     if (!st)
-        st = sq_netcdf_open(in->open.path, &in->open.nc, &why);
+        st = sq_decoder_open(&in->decoder, in->open_path, &why);
     if (!st)
         in->open_input = i;
-    st = pass_fault(input->path, in->open.path, st, &why, e);
+    st = pass_fault(input->path, in->open_path, st, &why, e);
     if (in->copy >= 0) { /* HDF5 wants a name to open; gone at once, no end of ours can leave it behind */
         unlink(in->copy_path);
         snprintf(in->copy_path, sizeof in->copy_path, "/proc/self/fd/%d", in->copy);
@@ -206,23 +201,19 @@ static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
     enum sq_status st = open_file(in, i, e);
     if (st)
         return st;
-    for (size_t k = 0; k < sizeof sources / sizeof *sources && !input->source; k++)
-        if (sources[k]->probe(&in->open))
-            input->source = sources[k];
-    if (!input->source)
-        return sq_fail(e, SQ_FAILED, "%s: no field of a kind that squall reads", input->path);
     in->frames.input = i;
     in->frames.path = input->path;
     in->frames.file = input->container < 0 ? input->path : in->input[input->container].path;
-    in->frames.source = input->source->name;
-    st = input->source->scan(&in->open, &in->frames, &why);
-    st = pass_fault(input->path, in->open.path, st, &why, e);
+    st = sq_decoder_scan(&in->decoder, &in->frames, &input->source, &why);
+    st = pass_fault(input->path, in->open_path, st, &why, e);
     if (!st && in->frames.n == n)
         st = sq_fail(e, SQ_FAILED, "%s: holds no frame", input->path);
     if (!st)
         st = keep_kind(in, n, input->named, e);
-    if (st)
+    if (st) {
         in->frames.n = n;
+        close_file(in);
+    }
     return st;
 }
 
@@ -434,6 +425,7 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
         return st;
     in->params = *p;
     in->frames.params = &in->params;
+    in->decoder = (struct sq_decoder){.params = &in->params, .file.nc = -1};
     in->open_input = in->open_archive = in->copy = -1;
     for (int i = 0; i < n_paths && !st; i++)
         st = add_path(in, paths[i], e);
@@ -456,6 +448,7 @@ enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_r
 
 void sq_inputs_rest(struct sq_inputs *in)
 {
+    sq_decoder_finish(&in->decoder);
     close_file(in);
     close_archive(in);
 }
@@ -471,8 +464,7 @@ void sq_inputs_close(struct sq_inputs **in)
     struct sq_inputs *s = *in;
     if (!s)
         return;
-    close_file(s);
-    close_archive(s);
+    sq_inputs_rest(s);
     for (int i = 0; i < s->n_input; i++)
         free(s->input[i].path);
     free(s->input);
@@ -524,7 +516,6 @@ static enum sq_status read_frame(struct sq_inputs *in, const struct sq_frame *f,
     st = sq_field_init(&field, &grid, e);
     if (st)
         return st;
-    in->open.window = w;
     field.time = f->info.time;
     field.reference_time = f->info.reference_time;
     field.interval_s = f->info.interval_s;
@@ -532,8 +523,10 @@ static enum sq_status read_frame(struct sq_inputs *in, const struct sq_frame *f,
     memcpy(field.units, f->info.units, sizeof field.units);
     memcpy(field.source, f->info.source, sizeof field.source);
     memcpy(field.product, f->info.product, sizeof field.product);
-    st = in->input[f->input].source->read(&in->open, &f->info, &in->params, &field, &why);
-    st = pass_fault(f->info.path, in->open.path, st, &why, e);
+    st = sq_decoder_read(&in->decoder, in->input[f->input].source, &f->info, w, &field, &why);
+    st = pass_fault(f->info.path, in->open_path, st, &why, e);
+    if (st)
+        close_file(in); /* it may be open no more */
     if (!st && f->info.kind == SQ_KIND_SATELLITE && in->params.cloud_top_m > 0 && !field.parallax_corrected)
         st = sq_parallax_correct(&field, in->params.cloud_top_m, NULL, e);
     if (!st && f->info.kind == SQ_KIND_RADAR)

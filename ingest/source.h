@@ -1,4 +1,4 @@
-/* Readers as a table of verbs: a new network is one file and one line in inputs.c.
+/* Readers as a table of verbs: a new network is one file and one line in decode.c.
  *
  * A reader knows one layout. `probe` says whether an opened file is of that layout, `scan` lists its frames
  * from its headers alone, `read` decodes one of them. Sentinels are resolved and units are mm/h when `read`
@@ -59,7 +59,7 @@ void sq_frames_turn(struct sq_frames *list, const char *with, char axis);
  * folder or a glob. */
 bool sq_inputs_named(const struct sq_inputs *in, int i);
 
-/* Closes the file that is kept open, so that processes may read apart. */
+/* Closes the file that is kept open and ends the process that reads apart, so that processes may be forked that read. */
 void sq_inputs_rest(struct sq_inputs *in);
 
 /* Whether a part of frame i can be read alone. */

@@ -10,9 +10,21 @@
 #include <string.h>
 #include <unistd.h>
 
+static const unsigned char hdf5[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+
+bool sq_netcdf_is_hdf5(const char *path)
+{
+    unsigned char head[8];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    const ssize_t n = read(fd, head, sizeof head);
+    close(fd);
+    return n == 8 && !memcmp(head, hdf5, 8);
+}
+
 static bool looks_netcdf(const unsigned char *head, ssize_t n)
 {
-    static const unsigned char hdf5[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
     return n == 8 && (!memcmp(head, hdf5, 8) ||
                       (!memcmp(head, "CDF", 3) && (head[3] == 1 || head[3] == 2 || head[3] == 5)));
 }

@@ -11,6 +11,8 @@
 /* Opens if the file is netCDF or HDF5 by its first bytes; otherwise *ret_nc is -1. */
 enum sq_status sq_netcdf_open(const char *path, int *ret_nc, struct sq_err *e) SQ_CHECK;
 void sq_netcdf_close(int nc);
+/* By its first bytes; false where it cannot be opened. */
+bool sq_netcdf_is_hdf5(const char *path);
 
 /* Group "a/b/c" below nc, or -1. */
 int sq_netcdf_group(int nc, const char *path);

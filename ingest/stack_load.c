@@ -114,6 +114,7 @@ static void work_apart(const struct crew *c, int n)
             break;
         if (!pid[started]) {
             work(c);
+            sq_inputs_rest(c->p->in);
             _exit(0);
         }
     }

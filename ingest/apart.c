@@ -1,0 +1,119 @@
+#include "apart.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct sq_apart {
+    pid_t pid;
+    int line; /* a byte there asks, a byte back says that it is done */
+    void *block;
+    size_t bytes;
+};
+
+/* No core, no report of a sanitizer or of malloc: who asked says what happened, in one line. */
+static void be_quiet(void)
+{
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM};
+    const struct rlimit none = {0, 0};
+    const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        (void)signal(fatal[i], SIG_DFL);
+    if (nothing >= 0)
+        (void)dup2(nothing, STDERR_FILENO);
+}
+
+static ssize_t hear(int line)
+{
+    char c;
+    ssize_t n;
+    while ((n = recv(line, &c, 1, 0)) < 0 && errno == EINTR)
+        ;
+    return n;
+}
+
+static ssize_t say(int line)
+{
+    ssize_t n;
+    while ((n = send(line, "", 1, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+        ;
+    return n;
+}
+
+enum sq_status sq_apart_start(size_t bytes, void (*work)(void *ctx, void *block), void *ctx, struct sq_apart **ret,
+                              struct sq_err *e)
+{
+    struct sq_apart *a = NULL;
+    int line[2];
+    enum sq_status st = sq_alloc((void **)&a, 1, sizeof *a, "a process", e);
+    if (st)
+        return st;
+    *a = (struct sq_apart){.pid = -1, .line = -1, .bytes = bytes};
+    a->block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (a->block != MAP_FAILED && !socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line)) {
+        a->line = line[0];
+        a->pid = fork();
+        if (!a->pid) {
+            close(line[0]);
+            be_quiet();
+            while (hear(line[1]) == 1) {
+                work(ctx, a->block);
+                if (say(line[1]) != 1)
+                    break;
+            }
+            _exit(0); /* buffers of stdio are the other's to write */
+        }
+        close(line[1]);
+    }
+    if (a->pid < 0) {
+        st = sq_fail(e, SQ_FAILED, "no process to read files in: %s", strerror(errno));
+        sq_apart_stop(&a);
+        return st;
+    }
+    *ret = a;
+    return SQ_OK;
+}
+
+void *sq_apart_block(const struct sq_apart *a)
+{
+    return a->block;
+}
+
+enum sq_apart_end sq_apart_ask(struct sq_apart *a, int limit_s)
+{
+    const struct timeval limit = {.tv_sec = limit_s};
+    (void)setsockopt(a->line, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (say(a->line) != 1)
+        return SQ_APART_DIED;
+    const ssize_t n = hear(a->line);
+    if (n == 1)
+        return SQ_APART_DONE;
+    return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? SQ_APART_LATE : SQ_APART_DIED;
+}
+
+void sq_apart_stop(struct sq_apart **ap)
+{
+    struct sq_apart *a = *ap;
+    if (!a)
+        return;
+    if (a->line >= 0)
+        close(a->line);
+    if (a->pid > 0) {
+        (void)kill(a->pid, SIGKILL);
+        while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    if (a->block != MAP_FAILED)
+        munmap(a->block, a->bytes);
+    free(a);
+    *ap = NULL;
+}
