@@ -78,6 +78,22 @@ struct sq_point_params {
 enum sq_status sq_point_write(const struct sq_point *p, const struct sq_point_params *params, char **ret,
                               struct sq_err *e) SQ_CHECK;
 
+/* ---- tiles in a file ----------------------------------------------------------------------------------- */
+
+struct sq_mbtiles_params {
+    const char *layer;       /* "prob", "median" ...: as in the paths of tiles; default prob */
+    int lead_s;              /* 0: the first */
+    const char *style;       /* "": the default */
+    int zoom[2];             /* from and to, [0, 12]; default 4 to 8 */
+    const char *attribution; /* of the data */
+};
+#define SQ_MBTILES_DEFAULTS .layer = "prob", .style = "", .zoom = {4, 8}, .attribution = ""
+
+/* The tiles of one layer and lead of a forecast file as MBTiles 1.3, written whole or not at all. SQ_USAGE where there
+ * is no such layer, style, lead or zoom. */
+enum sq_status sq_mbtiles_export(const char *forecast, const struct sq_mbtiles_params *p, const char *path,
+                                 long long *ret_tiles, struct sq_err *e) SQ_CHECK;
+
 /* ---- the server ------------------------------------------------------------------------------------------ */
 
 struct sq_server_params {

@@ -11,6 +11,7 @@ static const struct {
     {"forecast", "radar files to one probabilistic forecast: netCDF and pictures", sq_tool_forecast},
     {"verify", "forecasts against what then happened", sq_tool_verify},
     {"serve", "map tiles and forecasts at a place, over HTTP", sq_tool_serve},
+    {"export", "a forecast's tiles as one MBTiles file", sq_tool_export},
     {"train", "learn, or fine-tune on your own archive", sq_tool_train},
     {"fetch", "the newest, or a past time, from open buckets: MRMS, OPERA, GOES, HRRR", sq_tool_fetch},
     {"ingest", "decode and align files into a cube", sq_tool_ingest},

@@ -3,6 +3,7 @@
 #ifndef SQ_TOOLS_H
 #define SQ_TOOLS_H
 
+int sq_tool_export(int argc, char **argv);
 int sq_tool_fetch(int argc, char **argv);
 int sq_tool_forecast(int argc, char **argv);
 int sq_tool_info(int argc, char **argv);

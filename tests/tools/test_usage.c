@@ -3,7 +3,7 @@
 
 #include "tools/options.h"
 
-static const char *const subcommand[] = {"forecast", "verify", "train", "ingest", "synth", "info", "fetch"};
+static const char *const subcommand[] = {"forecast", "verify", "train", "ingest", "synth", "info", "fetch", "export"};
 enum { N = sizeof subcommand / sizeof *subcommand };
 
 static void help_has_an_example(void **state)
@@ -44,6 +44,8 @@ static void mistakes_are_named(void **state)
     require_refusal(squall("forecast", "in.nc", "-o", "out", "--threshold", "600"), 2, "600");
     require_refusal(squall("forecast", "in.nc", "-o", "out", "--threads", "-1"), 2, "-1");
     require_refusal(squall("synth"), 2, "-o FILE is missing");
+    require_refusal(squall("export", "a.nc"), 2, "-o FILE is missing");
+    require_refusal(squall("export", "a.nc", "-o", "b", "--zoom", "4-9"), 2, "4..9");
     require_refusal(squall("synth", "-o", "a.nc", "b.nc"), 2, "b.nc: nothing is expected here");
     require_refusal(squall("synth", "-o", "a.nc", "--seed", "-3"), 2, "-3");
     require_refusal(squall("synth", "-o", "a.nc", "--step", "0"), 2, "0");
