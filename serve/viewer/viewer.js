@@ -236,6 +236,8 @@ async function showLegend() {
   box.setAttribute('aria-label', `Colours: ${legend.title}, from ${legend.stops[0].label} to ${legend.stops[legend.stops.length - 1].label}`);
 }
 
+const late = () => Date.now() - Date.parse(run.issued) > 1000 * LATE_S;
+
 function showAge() {
   const age = $('age');
   if (!run) {
@@ -243,12 +245,12 @@ function showAge() {
     age.classList.add('old');
     return;
   }
-  const s = (Date.now() - Date.parse(run.issued)) / 1000, late = s > LATE_S, missing = run.inputs_missing;
+  const s = (Date.now() - Date.parse(run.issued)) / 1000, missing = run.inputs_missing;
   const old = state.run && run !== index.runs[0] ? 'An older forecast: ' : '';
   $('age-text').textContent = document.body.classList.contains('offline') ? `No connection \u00b7 radar ${spanOf(s)}`
     : `${old}Radar ${s > 172800 ? `of ${dayOf(Date.parse(run.issued))}` : spanOf(s)}${missing ? ' \u00b7 inputs missing' : ''}`;
-  age.classList.toggle('old', late || Boolean(missing) || document.body.classList.contains('offline'));
-  $('now-label').textContent = late ? 'newest radar' : 'now';
+  age.classList.toggle('old', late() || Boolean(missing) || document.body.classList.contains('offline'));
+  $('now-label').textContent = late() ? 'newest radar' : 'now';
 }
 
 // ---- the time bar ----
@@ -261,8 +263,9 @@ function drawTimes() {
   $('past').style.width = $('now-mark').style.left = place(Math.max(0, now));
   $('now-label').style.left = `max(36px, ${place(Math.max(0, now))})`;
   $('ahead').style.left = place(Math.max(0, now));
-  $('side-past').hidden = now < last / 4;
-  $('side-ahead').hidden = now > last * 3 / 4;
+  const px = $('rail').clientWidth * Math.max(0, now) / last, least = late() ? 110 : 84;
+  $('side-past').hidden = px < least;
+  $('side-ahead').hidden = $('rail').clientWidth - px < least;
   const span = (frames[n - 1].time - frames[0].time) / 60000, room = Math.max(2, ticks.clientWidth / 52);
   const step = [5, 10, 15, 30, 60, 120, 180, 360, 720].find((s) => span / s <= room) || 1440;
   const shift = new Date().getTimezoneOffset();
@@ -378,7 +381,7 @@ async function showPlace() {
   $('place-where').textContent = `${Math.abs(lat).toFixed(3)}\u00b0 ${lat < 0 ? 'S' : 'N'}, ${Math.abs(lon).toFixed(3)}\u00b0 ${lon < 0 ? 'W' : 'E'} \u00b7 forecast of ${clockOf(Date.parse(run.issued))}`;
   try {
     const p = await getJson(`point?${query}`);
-    $('place-text').textContent = p.covered ? p.rain.sentence : 'No forecast for this place';
+    $('place-text').textContent = p.covered ? p.rain.sentence.replace(/ %/g, '\u00a0%') : 'No forecast for this place';
     plume.alt = p.covered ? p.rain.sentence : '';
     $('plume-frame').hidden = !p.covered;
     if (!p.covered)
