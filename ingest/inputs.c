@@ -455,8 +455,9 @@ void sq_inputs_rest(struct sq_inputs *in)
 
 bool sq_inputs_parts(const struct sq_inputs *in, int i)
 {
-    /* what is moved for its parallax comes from outside of the part */
-    return in->input[in->frames.frame[i].input].source == &sq_source_abi && !(in->params.cloud_top_m > 0);
+    const struct sq_source *s = in->input[in->frames.frame[i].input].source;
+    /* what is moved for its parallax comes from outside of the part; the disc is about the middle of all of it */
+    return (s == &sq_source_abi && !(in->params.cloud_top_m > 0)) || (s == &sq_source_mrms && !(in->params.range_km > 0));
 }
 
 void sq_inputs_close(struct sq_inputs **in)

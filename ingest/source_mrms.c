@@ -202,25 +202,37 @@ static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, stru
 /* MRMS has no bitmap: what is missing is a value. -99 dBZ means "looked, no echo", whatever the table of
  * MRMS calls it: it fills the dry country. Echoes go below zero, so codes are met by equality; packing
  * leaves 1e-13 of noise that the float does not show. */
-static void decode_rate(const double *v, size_t n, struct sq_field *f)
+static void decode_rate(const double *v, size_t n, float *value, uint8_t *state)
 {
     for (size_t i = 0; i < n; i++) {
         float r = (float)v[i];
         int is = r == -3 ? SQ_STATE_NO_COVERAGE : r == -1 ? SQ_STATE_MISSING : SQ_STATE_VALID;
-        f->state[i] = (uint8_t)is;
-        f->value[i] = is == SQ_STATE_VALID ? r : NAN;
+        state[i] = (uint8_t)is;
+        value[i] = is == SQ_STATE_VALID ? r : NAN;
     }
 }
 
-static void decode_reflectivity(const double *v, size_t n, const struct sq_read_params *p, struct sq_field *f)
+static void decode_reflectivity(const double *v, size_t n, const struct sq_read_params *p, float *value, uint8_t *state)
 {
     for (size_t i = 0; i < n; i++) {
         float z = (float)v[i];
         int is = z == -999 ? SQ_STATE_NO_COVERAGE : z == -99 ? SQ_STATE_UNDETECT : SQ_STATE_VALID;
-        f->state[i] = (uint8_t)is;
-        f->value[i] = is == SQ_STATE_VALID      ? sq_rate_from_dbz((double)z, p)
-                      : is == SQ_STATE_UNDETECT ? 0
-                                                : NAN;
+        state[i] = (uint8_t)is;
+        value[i] = is == SQ_STATE_VALID ? sq_rate_from_dbz((double)z, p) : is == SQ_STATE_UNDETECT ? 0 : NAN;
+    }
+}
+
+/* The rows of the field, which is all of the frame or a window of it. */
+static void decode(const double *v, enum kind kind, const struct sq_window *w, int nx, const struct sq_read_params *p,
+                   struct sq_field *f)
+{
+    for (int r = 0; r < f->grid.ny; r++) {
+        const double *row = v + (size_t)(w ? w->row + r : r) * (size_t)nx + (size_t)(w ? w->col : 0);
+        const size_t n = (size_t)f->grid.nx, at = (size_t)r * n;
+        if (kind == RATE)
+            decode_rate(row, n, f->value + at, f->state + at);
+        else
+            decode_reflectivity(row, n, p, f->value + at, f->state + at);
     }
 }
 
@@ -270,10 +282,8 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
         st = read_bytes(in, f->path, &m, &bytes, e);
     if (!st)
         st = sq_grib_unpack(f->path, bytes, m.length, n, &v, e);
-    if (!st && kind_of(&m) == RATE)
-        decode_rate(v, n, ret);
-    else if (!st)
-        decode_reflectivity(v, n, p, ret);
+    if (!st)
+        decode(v, kind_of(&m), f->window, info->grid.nx, p, ret);
     free(v);
     free(bytes);
     sq_packed_close(&in);

@@ -1,6 +1,7 @@
 /* From files to a stack: what is picked, what of it is kept from the last time, and the rest. */
 #include "stack_parts.h"
 
+#include "core/config.h"
 #include "core/instant.h"
 #include "core/log.h"
 #include "core/publish.h"
@@ -15,6 +16,7 @@
 
 #define KEEP_BYTES ((size_t)1 << 30)
 #define WORTH_WHILE 0.8 /* of a frame: a part that is larger is not read alone */
+#define BESIDE 64        /* cells round a part of a radar frame: stripes that end at its edge are long enough there */
 #define PLANS_MAX 64 /* grids that move each have theirs */
 #define CACHE_BYTES ((int64_t)4 << 30)
 
@@ -64,6 +66,7 @@ struct build {
     struct sq_kept **kept;   /* [n_planes][2]: what the picks are made of */
     struct sq_load *load;    /* to be filled, at most 2 n_planes */
     int n_load;
+    char fields[65];         /* SHA-256 of the user's table of model fields; "": our own */
 };
 
 static void drop_plans(struct sq_stacker *s)
@@ -155,11 +158,12 @@ static int print_grid(char *out, size_t size, const struct sq_grid *g)
 }
 
 /* Everything that a plane of frame i depends on. False where its file is gone. */
-static bool frame_key(const struct build *b, int i, int grid, enum sq_stack_method method, char ret[SQ_KEPT_KEY])
+static bool frame_key(const struct build *b, int i, int grid, const struct plan *plan, char ret[SQ_KEPT_KEY])
 {
     const struct sq_frame_info *f = b->frame[i];
     const struct sq_read_params *p = &b->s->read;
     const struct sq_quality_params *q = &p->quality;
+    const struct sq_window none = {0}, *w = plan->part ? &plan->part->window : &none;
     char full[SQ_PATH_MAX], g[SQ_CRS_MAX + 128], text[2 * SQ_PATH_MAX + SQ_CRS_MAX + 1024];
     struct stat st;
     if (stat(f->file, &st) || !realpath(f->file, full))
@@ -167,19 +171,31 @@ static bool frame_key(const struct build *b, int i, int grid, enum sq_stack_meth
     const char *member = f->path + strlen(f->file);
     print_grid(g, sizeof g, &b->stack->grid[grid].grid);
     int n = snprintf(text, sizeof text,
-                     SQ_VERSION " %s|%s|%lld %lld.%09ld|%d %d %s %s %s %s|%lld %lld %d|%d|%g %g %g %g %g %g|%g %d %d %d|%s",
+                     SQ_VERSION " %s|%s|%lld %lld.%09ld|%d %d %s %s %s %s|%lld %lld %d|%d|%g %g %g %g %g %g|%g %d %d %d|%d %d %d %d|%s|%s",
                      full, member, (long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec,
                      f->index, (int)f->kind, f->source, f->product, f->channel, f->units, (long long)f->time,
-                     (long long)f->reference_time, f->interval_s, (int)method, p->zr_a, p->zr_b, p->rate_cap_mmh,
-                     p->dbz_cap, p->range_km, p->cloud_top_m, q->spike_ratio, q->speckle_cells, q->stripe_cells, q->spoke_cells, g);
+                     (long long)f->reference_time, f->interval_s, (int)plan->method, p->zr_a, p->zr_b, p->rate_cap_mmh,
+                     p->dbz_cap, p->range_km, p->cloud_top_m, q->spike_ratio, q->speckle_cells, q->stripe_cells, q->spoke_cells,
+                     w->row, w->col, w->ny, w->nx, f->kind == SQ_KIND_MODEL ? b->fields : "", g);
     key_of(text, n, ret);
     return true;
 }
 
 /* ---- plans --------------------------------------------------------------------------------------------- */
 
+/* Cells on each side more, as far as there are any. */
+static void widen(struct sq_window *w, int cells)
+{
+    const int row = w->row > cells ? w->row - cells : 0, col = w->col > cells ? w->col - cells : 0;
+    const int end_row = w->row + w->ny + cells, end_col = w->col + w->nx + cells;
+    w->ny = (end_row < w->of_ny ? end_row : w->of_ny) - row;
+    w->nx = (end_col < w->of_nx ? end_col : w->of_nx) - col;
+    w->row = row;
+    w->col = col;
+}
+
 /* The window of `from` that all grids of the stack look at; `whole` where it is not worth while. */
-static struct part make_part(const struct build *b, const struct sq_grid *from)
+static struct part make_part(const struct build *b, const struct sq_grid *from, int beside)
 {
     struct part p = {.from = *from, .whole = true, .grid = *from};
     struct sq_window w = {from->ny, from->nx, 0, 0, from->ny, from->nx};
@@ -198,7 +214,10 @@ static struct part make_part(const struct build *b, const struct sq_grid *from)
     }
     w.ny = end[0] - w.row;
     w.nx = end[1] - w.col;
-    if (w.ny < 1 || w.nx < 1 || (double)w.ny * w.nx > WORTH_WHILE * (double)sq_grid_cells(from))
+    if (w.ny < 1 || w.nx < 1)
+        return p;
+    widen(&w, beside);
+    if ((double)w.ny * w.nx > WORTH_WHILE * (double)sq_grid_cells(from))
         return p;
     p.whole = false;
     p.window = w;
@@ -210,16 +229,16 @@ static struct part make_part(const struct build *b, const struct sq_grid *from)
 }
 
 /* NULL: all of it is read. */
-static const struct part *find_part(struct build *b, const struct sq_grid *from)
+static const struct part *find_part(struct build *b, const struct sq_frame_info *f)
 {
     struct sq_stacker *s = b->s;
     for (int i = 0; i < s->n_parts; i++)
-        if (sq_grid_equal(&s->part[i]->from, from))
+        if (sq_grid_equal(&s->part[i]->from, &f->grid))
             return s->part[i]->whole ? NULL : s->part[i];
     struct part *p = s->n_parts < PLANS_MAX ? malloc(sizeof *p) : NULL;
     if (!p)
         return NULL;
-    *p = make_part(b, from);
+    *p = make_part(b, &f->grid, f->kind == SQ_KIND_RADAR ? BESIDE : 0);
     s->part[s->n_parts++] = p;
     return p->whole ? NULL : p;
 }
@@ -234,7 +253,7 @@ static struct plan make_plan(struct build *b, int frame, int grid, enum sq_stack
     struct sq_err why;
     if (sq_grid_equal(from, to))
         return p;
-    p.part = sq_inputs_parts(b->in, frame) ? find_part(b, from) : NULL;
+    p.part = sq_inputs_parts(b->in, frame) ? find_part(b, b->frame[frame]) : NULL;
     if (sq_regrid_create(p.part ? &p.part->grid : from, to, methods[method], &p.regrid, &why)) {
         sq_log(SQ_LOG_INFO, "%s", why.text);
         p.outside = true;
@@ -280,7 +299,7 @@ static enum sq_status want_frame(struct build *b, int source, int i, struct sq_k
     *ret_why = plan->outside ? SQ_STACK_OUTSIDE : SQ_STACK_USED;
     if (plan->outside)
         return SQ_OK;
-    if (!frame_key(b, i, grid, d->method, key)) {
+    if (!frame_key(b, i, grid, plan, key)) {
         *ret_why = SQ_STACK_BROKEN;
         return SQ_OK;
     }
@@ -495,9 +514,25 @@ static enum sq_status take_inputs(struct build *b, int64_t at, struct sq_err *e)
     return status;
 }
 
+static enum sq_status take_fields(struct build *b, struct sq_err *e)
+{
+    const char *path = b->s->read.model_fields;
+    char *text = NULL;
+    size_t size = 0;
+    if (!path || !*path)
+        return SQ_OK;
+    enum sq_status status = sq_config_load(path, &text, &size, e);
+    if (!status)
+        sq_sha256(text, size, b->fields);
+    free(text);
+    return status;
+}
+
 static enum sq_status prepare(struct build *b, int64_t at, struct sq_err *e)
 {
     enum sq_status status = take_inputs(b, at, e);
+    if (!status)
+        status = take_fields(b, e);
     if (!status)
         status = sq_stack_init(b->stack, &b->s->def, &b->s->target, at, e);
     b->stack->cloud_top_m = b->s->read.cloud_top_m;

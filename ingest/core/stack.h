@@ -88,7 +88,7 @@ struct sq_stack_plane {
     int64_t reference_time; /* the run of a model; else `time` */
     int age_s;              /* issue time - reference_time: how old the newest thing in it is */
     double coverage;        /* fraction of cells observed */
-    struct sq_quality_report report; /* what quality control found in the frame, all of it */
+    struct sq_quality_report report; /* what quality control found in the frame: in what was read of it */
     char path[2][512];      /* files; the second is "" unless two leads of a model were mixed. Cut in front */
     char product[64];
     char units[16];

@@ -456,6 +456,14 @@ static void planes_are_kept_in_a_folder(void **state)
         sq_stack_finish(&stack);
         sq_stacker_close(&s);
     }
+    struct sq_stacker_params other = {.def = def, .read = SQ_READ_PARAMS_DEFAULT, .cache = cache, .workers = 2};
+    struct sq_err err = {0};
+    other.read.quality.stripe_cells = 50;
+    REQUIRE_OK(sq_stacker_open(&other, &s, &err));
+    stack = build(s, T0 + 720);
+    sq_stack_finish(&stack);
+    sq_stacker_close(&s);
+    assert_int_equal(each_plane(cache, NULL), 6); /* other settings, other planes */
     each_plane(cache, take_size);
     sq_cache_trim(cache, 2 * plane_bytes);
     assert_int_equal(each_plane(cache, NULL), 2);

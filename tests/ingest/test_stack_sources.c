@@ -95,6 +95,42 @@ static void an_image_is_read_in_part_and_is_the_same(void **state)
     free(raw);
 }
 
+/* Real ones: no cell of a part differs from that of the whole frame, but near the part's edge where quality control
+ * sees less. */
+static void a_radar_frame_is_read_in_part_and_is_the_same(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    enum { EDGE = 64 };
+    const struct sq_window w = {1300, 2200, 1200, 1500, 3500, 7000};
+    struct sq_read_params p = SQ_READ_PARAMS_DEFAULT;
+    struct sq_inputs *in = NULL;
+    struct sq_field all = {0}, part = {0};
+    struct sq_err err = {0};
+    char path[4200], *paths = path;
+    int wet = 0;
+    snprintf(path, sizeof path, "%s/formats/mrms/PrecipRate_00.00_20190610-000400.grib2", test_shared());
+    REQUIRE_OK(sq_inputs_open(&paths, 1, &p, &in, &err));
+    REQUIRE(sq_inputs_parts(in, 0));
+    REQUIRE_OK(sq_inputs_read(in, 0, &all, &err));
+    REQUIRE_OK(sq_inputs_read_part(in, 0, &w, &part, &err));
+    sq_inputs_close(&in);
+    REQUIRE(part.grid.nx == w.nx && part.grid.ny == w.ny);
+    for (int j = EDGE; j < w.ny - EDGE; j++)
+        for (int i = EDGE; i < w.nx - EDGE; i++) {
+            const size_t a = (size_t)(j + w.row) * 7000 + (size_t)(i + w.col), b = (size_t)(j * w.nx + i);
+            REQUIRE(all.state[a] == part.state[b] && (all.value[a] == part.value[b] || isnan(part.value[b])));
+            wet += part.value[b] > 0;
+        }
+    REQUIRE(wet > 10000);
+    sq_field_finish(&all);
+    sq_field_finish(&part);
+    p.range_km = 100; /* a disc about the middle of the whole grid */
+    REQUIRE_OK(sq_inputs_open(&paths, 1, &p, &in, &err));
+    REQUIRE(!sq_inputs_parts(in, 0));
+    sq_inputs_close(&in);
+}
+
 /* Surface pressure: 10 Pa at the time of the run, 1 Pa more each hour. Returns that time. */
 static int64_t write_model(void)
 {
@@ -177,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_image_is_read_in_part_and_is_the_same, test_end),
+        cmocka_unit_test_teardown(a_radar_frame_is_read_in_part_and_is_the_same, test_end),
         cmocka_unit_test_teardown(leads_are_mixed_at_the_time_of_the_slice, test_end),
         cmocka_unit_test_teardown(heights_come_from_a_file, test_end),
     };
