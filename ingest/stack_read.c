@@ -1,5 +1,6 @@
 /* A stack from its file. Grids and times follow from the definition, the target and the issue time; planes and what
  * is known of them are held against that. */
+#include "decode.h"
 #include "source_netcdf.h"
 #include "stack_file.h"
 
@@ -279,12 +280,30 @@ enum sq_status sq_stack_read(const char *path, bool values, struct sq_stack *ret
     return status;
 }
 
-bool sq_stack_probe(const char *path)
+static bool is_stack(const char *path)
 {
     int nc = -1;
     double version;
     struct sq_err ignored;
     bool is = !sq_netcdf_open(path, &nc, &ignored) && nc >= 0 && sq_netcdf_number(nc, NC_GLOBAL, SQ_STACK_MARK, &version);
     sq_netcdf_close(nc);
+    return is;
+}
+
+/* block: whether it is one */
+static void probe_there(void *ctx, void *block)
+{
+    *(bool *)block = is_stack(ctx);
+}
+
+/* Asked of any file of a user's, and so of broken ones: see decode.h. */
+bool sq_stack_probe(const char *path)
+{
+    struct sq_apart *a = NULL;
+    struct sq_err ignored;
+    if (!sq_netcdf_is_hdf5(path) || sq_apart_start(sizeof(bool), probe_there, (void *)(uintptr_t)path, &a, &ignored))
+        return false;
+    const bool is = sq_apart_ask(a, SQ_DECODE_LIMIT_S) == SQ_APART_DONE && *(bool *)sq_apart_block(a);
+    sq_apart_stop(&a);
     return is;
 }
