@@ -217,3 +217,26 @@ void sq_decoder_finish(struct sq_decoder *d)
     d->far = false;
     sq_decoder_close(d);
 }
+
+/* ---- files of any kind ----------------------------------------------------------------------------------------- */
+
+static void open_there(void *ctx, void *block)
+{
+    struct sq_err ignored;
+    int nc = -1;
+    (void)block;
+    if (!sq_netcdf_open(ctx, &nc, &ignored))
+        sq_netcdf_close(nc);
+}
+
+enum sq_status sq_inputs_bearable(const char *path, struct sq_err *e)
+{
+    struct sq_apart *a = NULL;
+    if (!sq_netcdf_is_hdf5(path))
+        return SQ_OK;
+    enum sq_status st = sq_apart_start(1, open_there, (void *)(uintptr_t)path, &a, e);
+    if (!st && sq_apart_ask(a, SQ_DECODE_LIMIT_S) != SQ_APART_DONE)
+        st = sq_fail(e, SQ_FAILED, "%s: the HDF5 library fell over it: the file is broken", path);
+    sq_apart_stop(&a);
+    return st;
+}

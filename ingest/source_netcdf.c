@@ -15,7 +15,7 @@ static const unsigned char hdf5[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n
 bool sq_netcdf_is_hdf5(const char *path)
 {
     unsigned char head[8];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return false;
     const ssize_t n = read(fd, head, sizeof head);
