@@ -115,7 +115,8 @@ static enum sq_status report(const struct sq_verify_job *j, const float *thresho
 
 static enum sq_status open_inputs(struct sq_verify_job *j, const struct sq_settings *s, struct sq_err *e)
 {
-    const struct sq_read_params p = sq_options_read(s);
+    struct sq_read_params p = sq_options_read(s);
+    p.quality = (struct sq_quality_params){0}; /* truth is what the radar said: nobody shall be scored on a kinder one */
     if (!j->truth.n)
         return sq_fail(e, SQ_USAGE, "verify: --truth is missing; see squall verify --help");
     enum sq_status st = SQ_OK;
@@ -160,7 +161,7 @@ static int run(struct sq_verify_job *j, int argc, char **argv)
                  "over the cells and starts that all have. Persistence, extrapolation and advection\n"
                  "are made from the observations and compared too. A forecast may cover a window of\n"
                  "the observations, or have cells a whole multiple of theirs. Prints a table; with\n"
-                 "-o also scores.csv, reliability.csv and plots. Exit code 75: nothing was observed yet.\n",
+                 "-o also scores.csv, reliability.csv and plots. Observations pass no quality control. Exit code 75: nothing was observed yet.\n",
         .example =
             "  squall verify net=out/net adv=out/advection --truth radar/*.nc --leads 15,30,60 -o scores\n",
     };
