@@ -453,7 +453,7 @@ static int measure_rate(struct load *l, int s)
 
 static int soak(struct load *l, int s)
 {
-    char folder[] = "/tmp/bench_soak_XXXXXX", room[512] = "";
+    char folder[] = "/tmp/squall_soak_XXXXXX", room[512] = "";
     struct tally sum = {0};
     int n = 1 + (s - 1) / PERIOD_S, hold = -1;
     double first = 0, last = 0;
