@@ -199,23 +199,26 @@ void sq_far_destroy(struct sq_far **f)
     *f = NULL;
 }
 
-void sq_far_lead(struct sq_far *f, double lead_s)
+enum sq_status sq_far_lead(struct sq_far *f, double lead_s, struct sq_err *e)
 {
     float sigma = sigma_cells(f->cube, lead_s, far_m_per_min) / FAR;
-    int w = f->sight.w, h = f->sight.h;
+    int w = f->sight.w, h = f->sight.h, missed = 0;
     memcpy(f->share, f->counted, (size_t)(f->n + 1) * f->coarse * sizeof *f->share);
-#pragma omp parallel
+#pragma omp parallel reduction(+ : missed)
     {
         float *scratch = malloc((f->coarse + (size_t)w) * sizeof *scratch);
 #pragma omp for schedule(dynamic)
         for (int k = 0; k <= f->n; k++)
             if (scratch)
                 sq_blur(f->share + (size_t)k * f->coarse, scratch, w, h, sigma);
+            else
+                missed++;
         free(scratch);
 #pragma omp for schedule(dynamic)
         for (int k = 1; k <= f->n; k++)
             divide(f->share + (size_t)k * f->coarse, f->share, f->coarse);
     }
+    return missed ? sq_fail(e, SQ_FAILED, "out of memory for a lead of the forecast") : SQ_OK;
 }
 
 void sq_far_put(const struct sq_far *f, const struct sq_window *win, float *ret)

@@ -34,7 +34,7 @@ enum sq_status sq_far_create(const struct sq_cube *c, const float *newest, const
                              struct sq_err *e) SQ_CHECK;
 void sq_far_destroy(struct sq_far **f);
 /* Makes the shares of one lead; sq_far_put then gives those of a window, ret (n, win->h, win->w). */
-void sq_far_lead(struct sq_far *f, double lead_s);
+enum sq_status sq_far_lead(struct sq_far *f, double lead_s, struct sq_err *e) SQ_CHECK;
 void sq_far_put(const struct sq_far *f, const struct sq_window *win, float *ret);
 
 #endif

@@ -191,9 +191,9 @@ enum sq_status sq_nowcast_lead(struct sq_nowcast *n, int lead_index, struct sq_l
     trace_to(n, lead_s);
     if (n->method == SQ_METHOD_EXTRAPOLATION)
         return extrapolate(n, ret, e);
-    if (n->far)
-        sq_far_lead(n->far, lead_s);
-    enum sq_status s = sq_distribute(n, lead_s, ret, e);
+    enum sq_status s = n->far ? sq_far_lead(n->far, lead_s, e) : SQ_OK;
+    if (!s)
+        s = sq_distribute(n, lead_s, ret, e);
     if (!s)
         sq_nowcast_summarise(n->f, ret);
     return s;

@@ -26,8 +26,8 @@ struct sq_nowcast {
     struct sq_far *far;    /* NULL: none of it is in the forecast */
 };
 
-/* Probabilities of one lead (ret->prob) from the distribution in the moving frame, by the network, by advection or by
- * a pool of both, carried along back_x, back_y to the map, block by block. NaN where nothing was observed. */
+/* Probabilities of one lead (ret->prob) from the distribution in the moving frame, by the network or by advection, with
+ * some of far advection, carried along back_x, back_y to the map, block by block. NaN where nothing was observed. */
 enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e) SQ_CHECK;
 
 /* Percentiles and mean of one lead from its probabilities at f's thresholds (ret->prob); NaN passes on. */

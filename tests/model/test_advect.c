@@ -82,7 +82,7 @@ static void far_share_is_the_gaussian_sum(void **state)
     float *rate = some_rain(), *p = malloc(2 * 100 * 90 * sizeof *p);
     REQUIRE_OK(sq_far_create(&c, rate, edge, 2, &far, &err));
     for (int lead_min = 5; lead_min <= 20; lead_min += 5) {
-        sq_far_lead(far, lead_min * 60);
+        REQUIRE_OK(sq_far_lead(far, lead_min * 60, &err));
         sq_far_put(far, &win, p);
         for (int i = 2; i < 100; i += 16)
             for (int j = 3; j < 90; j += 17)
