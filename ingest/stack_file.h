@@ -22,4 +22,7 @@ static const struct sq_stack_attribute {
     {"coarser", offsetof(struct sq_stack_source, coarser), 1, 64},
 };
 
+/* As sq_stack_read, in this process, which a broken file may then end: for fuzzing, which sees its own process alone. */
+enum sq_status sq_stack_read_here(const char *path, bool values, struct sq_stack *ret, struct sq_err *e) SQ_CHECK;
+
 #endif

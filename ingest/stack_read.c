@@ -4,6 +4,7 @@
 #include "source_netcdf.h"
 #include "stack_file.h"
 
+#include <limits.h>
 #include <math.h>
 #include <netcdf.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct reader {
     const char *path;
     int nc;
     struct sq_stack *s;
-    float *next; /* where the next plane goes */
+    float *next; /* where the next plane goes; NULL: nowhere yet */
 };
 
 static enum sq_status broken(const struct reader *r, const char *what, struct sq_err *e)
@@ -238,7 +239,7 @@ static enum sq_status read_root(struct reader *r, int group[SQ_STACK_SOURCES], s
     return status;
 }
 
-/* Room for the planes of all sources, there or not. */
+/* Room for the planes of all sources, there or not; taken where the caller has none. */
 static enum sq_status make_block(struct reader *r, struct sq_err *e)
 {
     size_t cells = 0;
@@ -249,15 +250,19 @@ static enum sq_status make_block(struct reader *r, struct sq_err *e)
             __builtin_add_overflow(cells, n, &cells) || cells > BLOCK_MAX / sizeof(float))
             return sq_fail(e, SQ_FAILED, "%s: claims more planes than can be meant", r->path);
     }
+    if (r->next)
+        return SQ_OK;
     enum sq_status status = sq_alloc((void **)&r->s->block, cells, sizeof(float), "planes", e);
     r->next = r->s->block;
     return status;
 }
 
-enum sq_status sq_stack_read(const char *path, bool values, struct sq_stack *ret, struct sq_err *e)
+/* `room`: BLOCK_MAX bytes for values, or NULL; *ret_end is behind the last one then. */
+static enum sq_status read_here(const char *path, bool values, float *room, struct sq_stack *ret, float **ret_end,
+                                struct sq_err *e)
 {
     struct sq_stack s = {0};
-    struct reader r = {.path = path, .nc = -1, .s = &s};
+    struct reader r = {.path = path, .nc = -1, .s = &s, .next = room};
     struct sq_stack_def *def = NULL;
     int group[SQ_STACK_SOURCES];
     enum sq_status status = sq_alloc((void **)&def, 1, sizeof *def, "a definition", e);
@@ -273,10 +278,86 @@ enum sq_status sq_stack_read(const char *path, bool values, struct sq_stack *ret
         status = read_group(&r, group[i], i, values, e);
     sq_netcdf_close(r.nc);
     free(def);
+    *ret_end = r.next;
     if (status)
         sq_stack_finish(&s);
     else
         *ret = s;
+    return status;
+}
+
+enum sq_status sq_stack_read_here(const char *path, bool values, struct sq_stack *ret, struct sq_err *e)
+{
+    float *end;
+    return read_here(path, values, NULL, ret, &end, e);
+}
+
+/* ---- in another process: see decode.h -------------------------------------------------------------------- */
+
+struct job {
+    char path[PATH_MAX];
+    bool values;
+    enum sq_status status;
+    struct sq_err err;
+    struct sq_stack s; /* its planes and their values lie in `rest`, which both processes have at one address */
+    _Alignas(64) float rest[];
+};
+
+#define PLANES_MAX ((size_t)SQ_STACK_SOURCES * SQ_STACK_CHANNELS * SQ_STACK_SLICES)
+#define READ_LIMIT_S (10 * SQ_DECODE_LIMIT_S) /* hundreds of planes */
+
+static void read_there(void *ctx, void *block)
+{
+    struct job *j = block;
+    float *end;
+    (void)ctx;
+    j->status = read_here(j->path, j->values, j->rest, &j->s, &end, &j->err);
+    if (j->status)
+        return;
+    struct sq_stack_plane *plane = (void *)((unsigned char *)j->rest + ((size_t)(end - j->rest) * sizeof *end + 63) / 64 * 64);
+    memcpy(plane, j->s.plane, j->s.n_planes * sizeof *plane);
+    free(j->s.plane);
+    j->s.plane = plane;
+}
+
+static enum sq_status ask(struct sq_apart *a, struct sq_stack *ret, struct sq_err *e)
+{
+    const struct job *j = sq_apart_block(a);
+    const enum sq_apart_end end = sq_apart_ask(a, READ_LIMIT_S);
+    if (end != SQ_APART_DONE)
+        return sq_fail(e, SQ_FAILED, end == SQ_APART_DIED ? "%s: the HDF5 library fell over it: the file is broken"
+                                                          : "%s: the HDF5 library came to no end: the file is broken", j->path);
+    if (j->status)
+        return sq_fail(e, j->status, "%s", j->err.text);
+    struct sq_stack s = j->s;
+    enum sq_status status = sq_alloc((void **)&s.plane, s.n_planes, sizeof *s.plane, "planes", e);
+    if (!status)
+        memcpy(s.plane, j->s.plane, s.n_planes * sizeof *s.plane);
+    if (!status && j->values)
+        status = sq_stack_own(&s, e);
+    if (status)
+        sq_stack_finish(&s);
+    else
+        *ret = s;
+    return status;
+}
+
+enum sq_status sq_stack_read(const char *path, bool values, struct sq_stack *ret, struct sq_err *e)
+{
+    const size_t planes = PLANES_MAX * sizeof(struct sq_stack_plane) + 64;
+    struct sq_apart *a = NULL;
+    if (!sq_netcdf_is_hdf5(path))
+        return sq_stack_read_here(path, values, ret, e);
+    enum sq_status status = sq_apart_start(sizeof(struct job) + planes + (values ? BLOCK_MAX : 0), read_there, NULL, &a, e);
+    if (status)
+        return status;
+    struct job *j = sq_apart_block(a);
+    j->values = values;
+    if (snprintf(j->path, sizeof j->path, "%s", path) < (int)sizeof j->path)
+        status = ask(a, ret, e);
+    else
+        status = sq_fail(e, SQ_FAILED, "%s: its path is too long", path);
+    sq_apart_stop(&a);
     return status;
 }
 

@@ -1,5 +1,5 @@
 /* Writes the first inputs of the readers' fuzz targets, all of our own making, into CORPUS/grib, model, odim, knmi, cf,
- * radolan, unpack, abi, glm, nwcsaf and weights: seeds CORPUS. Run once, when a layout is added; the files are kept with
+ * radolan, stack, unpack, abi, glm, nwcsaf and weights: seeds CORPUS. Run once, when a layout is added; the files are kept with
  * the project. */
 #include "ingest/small_abi.h"
 #include "ingest/small_grib.h"
@@ -8,6 +8,7 @@
 #include "ingest/small_radolan.h"
 #include "ingest/small_tar.h"
 
+#include "ingest.h"
 #include "weights.h"
 
 #include <sys/stat.h>
@@ -42,6 +43,28 @@ static void put_weights(const char *file)
     REQUIRE_OK(sq_net_init(&w.net, &shape, &err));
     REQUIRE_OK(sq_weights_write(name("weights", file), &w, NULL, &err));
     sq_net_finish(&w.net);
+}
+
+/* Every plane of a small target is there but the last. */
+static void put_stack(const char *file, const char *text)
+{
+    static struct sq_stack_def def;
+    static const float value[16] = {0, 0.2f, NAN, 3};
+    const struct sq_grid target = {2, 2, 500, 1500, 1000, 1000, SMALL_LAEA};
+    struct sq_stack s = {0};
+    struct sq_err err = {0};
+    REQUIRE_OK(sq_stack_def_parse("seed.yaml", text, strlen(text), &def, &err));
+    REQUIRE_OK(sq_stack_init(&s, &def, &target, 1560128400, &err));
+    for (size_t i = 0; i + 1 < s.n_planes; i++) {
+        s.plane[i].why = SQ_STACK_USED;
+        s.plane[i].value = value;
+        s.plane[i].coverage = 0.75;
+        s.plane[i].report.cells[SQ_FAULT_STRIPE] = 1;
+        strcpy(s.plane[i].path[0], "a.nc");
+        strcpy(s.plane[i].units, "mm h-1");
+    }
+    REQUIRE_OK(sq_stack_write(name("stack", file), &s, &err));
+    sq_stack_finish(&s);
 }
 
 /* Whole grids, in gzip: 800 kB of which little is said. */
@@ -129,6 +152,9 @@ int main(int argc, char **argv)
     small_cf_write(name("cf", "packed"), (struct small_cf){.type = NC_USHORT, .value = packed, .scale = &scale});
     small_cf_write(name("cf", "short"), (struct small_cf){.classic = true, .type = NC_SHORT, .scale = &scale,
                                                           .scalar_time = true, .is_unsigned = true});
+    put_stack("one", "- name: radar\n  kind: radar\n  channels: rain_rate\n  slices_s: [0, 300]\n  reach_s: 300\n");
+    put_stack("two", "- name: sat\n  about: seen\n  kind: satellite\n  channels: a b\n  slices_s: [0]\n  reach_s: 300\n"
+                     "- name: place\n  kind: computed\n  channels: latitude\n  slices_s: [0]\n  coarser: 2\n  margin_km: 2\n");
     small_abi_write(name("abi", "cmip"), (struct small_abi){.band = 13});
     small_abi_write(name("abi", "mcmip"), (struct small_abi){0});
     small_glm_write(name("glm", "short"), false);
