@@ -1,6 +1,8 @@
 /* The only door to libmicrohttpd: sockets on one side, sq_route on the other, and nothing decided here but limits. */
+#include "gzip.h"
 #include "router.h"
 #include "serve.h"
+#include "warm.h"
 
 #include "core/instant.h"
 #include "core/log.h"
@@ -80,6 +82,8 @@ static void put_headers(struct MHD_Response *r, const struct sq_response *a)
     char seconds[16];
     snprintf(seconds, sizeof seconds, "%d", a->retry_after_s);
     put(r, "Content-Type", a->type);
+    put(r, "Content-Encoding", a->encoding);
+    put(r, "Vary", sq_packs(a->type) ? "Accept-Encoding" : NULL);
     put(r, "Cache-Control", a->cache);
     put(r, "ETag", a->etag);
     put(r, "X-Run", a->run);
@@ -133,6 +137,7 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *c, const 
         .method = method,
         .target = x->target,
         .if_none_match = header(c, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .accept_encoding = header(c, MHD_HTTP_HEADER_ACCEPT_ENCODING),
         .host = header(c, MHD_HTTP_HEADER_HOST),
         .forwarded_proto = header(c, "X-Forwarded-Proto"),
         .has_body = has_body(c),
@@ -232,6 +237,11 @@ static enum sq_status listen_at(struct sq_server *s, const struct sq_server_para
     return SQ_OK;
 }
 
+static void warm(void *site)
+{
+    sq_site_warm(site);
+}
+
 enum sq_status sq_server_start(const struct sq_server_params *p, struct sq_server **ret, struct sq_err *e)
 {
     struct sq_server *s = calloc(1, sizeof *s);
@@ -243,8 +253,10 @@ enum sq_status sq_server_start(const struct sq_server_params *p, struct sq_serve
     enum sq_status status = sq_site_create(&site, &s->site, e);
     if (!status)
         status = listen_at(s, p, e);
-    if (!status)
+    if (!status) {
+        sq_store_tell(sq_site_store(s->site), warm, s->site);
         status = sq_store_watch(sq_site_store(s->site), e);
+    }
     if (status)
         sq_server_stop(&s);
     else

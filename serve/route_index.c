@@ -84,8 +84,8 @@ void sq_serve_index(struct sq_site *s, const struct sq_asked *a, struct sq_respo
                                         "near10", "coverage", "quality"};
     const struct sq_shelf *shelf = a->shelf;
     struct sq_text t = {0};
-    (void)s;
     sq_json_open(&t, NULL, '{');
+    sq_json_string(&t, "attribution", s->params.attribution);
     sq_json_whole(&t, "generated", shelf->since);
     sq_json_whole(&t, "next_expected", next_expected(shelf));
     sq_json_open(&t, "runs", '[');

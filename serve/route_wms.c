@@ -116,7 +116,7 @@ void sq_serve_wms(struct sq_site *s, const struct sq_asked *a, struct sq_respons
     if (strcmp(service, "WMS") != 0)
         sq_wms_refuse(ret, NULL, "SERVICE is WMS");
     else if (!strcmp(request, "GetCapabilities"))
-        sq_wms_capabilities(a, ret);
+        sq_wms_capabilities(s, a, ret);
     else if (strcmp(version, "1.3.0") != 0)
         sq_wms_refuse(ret, NULL, "VERSION is 1.3.0");
     else if (!strcmp(request, "GetMap"))

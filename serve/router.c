@@ -1,3 +1,4 @@
+#include "gzip.h"
 #include "router.h"
 #include "site.h"
 
@@ -33,6 +34,7 @@ static const struct route {
     {"rainviewer_coverage", "v2/coverage/*/*/*/*/*", sq_serve_rainviewer_coverage},
     {"rainviewer_coverage_long", "v2/coverage/*/*/*/*/*/*/*", sq_serve_rainviewer_coverage},
     {"wms", "wms", sq_serve_wms},
+    {"about", "about", sq_serve_about},
     {"healthz", "healthz", sq_serve_healthz},
     {"readyz", "readyz", sq_serve_readyz},
     {"metrics", "metrics", sq_serve_metrics},
@@ -189,17 +191,23 @@ static uint64_t mix(uint64_t h, const void *data, size_t n)
     return h ^ h >> 31;
 }
 
-/* "W/..." and lists; we make strong ones only, so weak comparison is plain comparison of what is quoted. */
-static bool matches(const char *list, const char *etag)
+/* Whether a list of them, or "*", names *etag; compared weakly, and *etag becomes a weak one where the list's is. */
+static bool matches(const char *list, char *etag, size_t room)
 {
-    return list && (!strcmp(list, "*") || strstr(list, etag));
+    char weak[24];
+    if (!list || !(!strcmp(list, "*") || strstr(list, etag)))
+        return false;
+    snprintf(weak, sizeof weak, "W/%.21s", etag);
+    if (strstr(list, weak))
+        snprintf(etag, room, "%s", weak);
+    return true;
 }
 
 bool sq_answer_unchanged(struct sq_response *ret, const struct sq_asked *a, uint64_t hash, const char *name)
 {
     hash = mix(hash, SQ_VERSION, sizeof SQ_VERSION);
     snprintf(ret->etag, sizeof ret->etag, "\"%016llx\"", (unsigned long long)mix(hash, name, strlen(name)));
-    if (!matches(a->request->if_none_match, ret->etag))
+    if (!matches(a->request->if_none_match, ret->etag, sizeof ret->etag))
         return false;
     ret->code = 304;
     return true;
@@ -349,6 +357,7 @@ void sq_route(struct sq_site *s, const struct sq_request *q, struct sq_response 
     int route;
     *ret = (struct sq_response){.policy = "default-src 'none'"};
     answer(s, q, &route, ret);
+    sq_gzip_answer(s, q, ret);
     ret->route = sq_route_name(route);
     sq_metrics_request(&s->metrics, route, ret->code);
 }

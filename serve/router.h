@@ -15,6 +15,7 @@ struct sq_request {
     const char *method;        /* "GET" */
     const char *target;        /* path and query as they came, escapes and all */
     const char *if_none_match; /* headers; NULL where there is none */
+    const char *accept_encoding;
     const char *host;
     const char *forwarded_proto;
     bool has_body;
@@ -26,6 +27,7 @@ struct sq_response {
     int code;
     const char *route;     /* name in the table, for log and counters */
     const char *type;      /* Content-Type; NULL: no body */
+    const char *encoding;  /* Content-Encoding; NULL: as it is */
     const void *body;
     size_t n;
     void *owner;
@@ -34,7 +36,7 @@ struct sq_response {
     const char *policy;    /* Content-Security-Policy */
     const char *allow;     /* Allow, with 405 and OPTIONS */
     int retry_after_s;     /* 0: none */
-    char etag[24];         /* with quotes; "" none */
+    char etag[24];         /* with quotes, W/ before them where the body is packed; "" none */
     char run[40];          /* X-Run */
     char valid[32];        /* X-Valid-Time */
     char location[256];    /* Content-Location */
@@ -46,7 +48,7 @@ struct sq_site_params {
     int keep;           /* forecasts in memory, default 3 */
     size_t cache_bytes; /* default 256 MiB */
     int stale_s;        /* /healthz fails where the newest forecast is older; default 1800 */
-    const char *attribution; /* of the data, for TileJSON; may be "" */
+    const char *attribution; /* whose data it is, for maps and /about; may be "" */
 };
 #define SQ_SITE_DEFAULTS .keep = 3, .cache_bytes = (size_t)256 << 20, .stale_s = 1800, .attribution = ""
 

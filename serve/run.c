@@ -110,9 +110,10 @@ static enum sq_status copy_story(struct sq_forecast *to, const struct sq_forecas
     to->quality = from->quality ? malloc(n) : NULL;
     to->inputs_used = strdup(from->inputs_used ? from->inputs_used : "");
     to->inputs_missing = strdup(from->inputs_missing ? from->inputs_missing : "");
+    to->sources = from->sources ? strdup(from->sources) : NULL;
     if (to->quality)
         memcpy(to->quality, from->quality, n);
-    if ((from->quality && !to->quality) || !to->inputs_used || !to->inputs_missing)
+    if ((from->quality && !to->quality) || !to->inputs_used || !to->inputs_missing || (from->sources && !to->sources))
         return sq_fail(e, SQ_FAILED, "out of memory for a forecast");
     return SQ_OK;
 }

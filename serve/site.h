@@ -100,6 +100,7 @@ const char *sq_route_name(int i);
 
 sq_handler sq_serve_viewer, sq_serve_land;
 sq_handler sq_serve_wms;
+sq_handler sq_serve_about;
 sq_handler sq_serve_healthz, sq_serve_readyz, sq_serve_metrics;
 
 #endif

@@ -37,6 +37,8 @@ struct sq_store {
     struct sq_store_count count;
     bool stop, watching;
     pthread_t thread;
+    void (*on_new)(void *arg);
+    void *arg;
     struct file *file; /* the scanner's alone */
     size_t n_file;
 };
@@ -271,6 +273,8 @@ static enum sq_status take_run(struct sq_store *s, const char *path, int64_t now
     s->count.taken++;
     s->count.load_s = seconds() - start;
     pthread_mutex_unlock(&s->lock);
+    if (s->on_new)
+        s->on_new(s->arg);
     return SQ_OK;
 }
 
@@ -321,6 +325,12 @@ int sq_store_scan(struct sq_store *s, int64_t now)
             break;
     }
     return taken;
+}
+
+void sq_store_tell(struct sq_store *s, void (*on_new)(void *arg), void *arg)
+{
+    s->on_new = on_new;
+    s->arg = arg;
 }
 
 static void *watch(void *arg)

@@ -28,6 +28,8 @@ void sq_store_destroy(struct sq_store **s);
 int sq_store_scan(struct sq_store *s, int64_t now);
 /* The same every second, in a thread of its own; the first time at once. Stopped by destroy. */
 enum sq_status sq_store_watch(struct sq_store *s, struct sq_err *e) SQ_CHECK;
+/* What is called, by the one who scans, whenever a forecast was taken in. To be set before any scan. */
+void sq_store_tell(struct sq_store *s, void (*on_new)(void *arg), void *arg);
 
 /* Takes in a run, now; it becomes the store's. */
 enum sq_status sq_store_put(struct sq_store *s, struct sq_run *run, int64_t now, struct sq_err *e) SQ_CHECK;

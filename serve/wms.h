@@ -44,7 +44,7 @@ bool sq_wms_find_view(const struct sq_asked *a, const char *key, struct sq_wms_m
 bool sq_wms_find_map(const struct sq_asked *a, struct sq_wms_map *ret, struct sq_response *answer);
 bool sq_wms_find_style(const struct sq_asked *a, const char *key, struct sq_wms_map *ret, struct sq_response *answer);
 
-void sq_wms_capabilities(const struct sq_asked *a, struct sq_response *ret);
+void sq_wms_capabilities(const struct sq_site *site, const struct sq_asked *a, struct sq_response *ret);
 void sq_wms_info(struct sq_site *s, const struct sq_asked *a, struct sq_response *ret);
 
 #endif

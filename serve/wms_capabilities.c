@@ -167,6 +167,16 @@ static void put_styles(struct sq_text *t, const char *url, const struct sq_wms_l
         put_style(t, url, w->name, &c, "Values, for clients that colour themselves");
 }
 
+/* Layers inherit it. */
+static void put_attribution(struct sq_text *t, const char *whose)
+{
+    if (!*whose)
+        return;
+    sq_text_put(t, "<Attribution>\n");
+    put_element(t, "Title", whose);
+    sq_text_put(t, "</Attribution>\n");
+}
+
 static void put_layer(struct sq_text *t, const char *url, const struct sq_wms_layer *w, const struct sq_shelf *s)
 {
     sq_text_f(t, "<Layer queryable=\"%d\">\n", w->queryable);
@@ -195,7 +205,7 @@ static void put_service(struct sq_text *t, const char *url)
               SQ_MAP_SIDE);
 }
 
-void sq_wms_capabilities(const struct sq_asked *a, struct sq_response *ret)
+void sq_wms_capabilities(const struct sq_site *site, const struct sq_asked *a, struct sq_response *ret)
 {
     static const double world[4] = {-180, -90, 180, 90};
     const struct sq_shelf *s = a->shelf;
@@ -214,6 +224,7 @@ void sq_wms_capabilities(const struct sq_asked *a, struct sq_response *ret)
     put_element(&t, "Title", "squall");
     sq_text_put(&t, "<CRS>EPSG:3857</CRS>\n<CRS>EPSG:4326</CRS>\n<CRS>CRS:84</CRS>\n");
     put_bounds(&t, s->n_run ? s->run[0]->box : s->n_frame ? s->frame[0]->box : world);
+    put_attribution(&t, site->params.attribution);
     for (int i = 0; (w = sq_wms_layer_at(i)); i++)
         if (sq_wms_layer_there(w, s))
             put_layer(&t, url, w, s);

@@ -22,7 +22,7 @@ static const struct sq_command command = {
     "  /point?lon=8.55&lat=47.37, /plume.svg?lon=&lat=  what a place has to expect\n"
     "  /wms?SERVICE=WMS&REQUEST=GetCapabilities         Web Map Service 1.3.0, for QGIS, GDAL, OpenLayers\n"
     "  /public/weather-maps.json, /v2/radar/...         what apps for RainViewer ask for\n"
-    "  /healthz, /readyz, /metrics\n"
+    "  /about, /healthz, /readyz, /metrics\n"
     "Layers: prob, prob-1.5, median, p90, mean, observed, within30, within60, coverage, quality.\n",
     "  squall forecast radar/ -o out && squall serve out\n"
     "  curl 'http://127.0.0.1:8080/point?lon=4.5&lat=51.9'\n"};
@@ -78,7 +78,7 @@ int sq_tool_serve(int argc, char **argv)
         {"cache", 0, "MIB", "memory for finished tiles; default 256", parse_mib, &p.cache_mib},
         {"stale", 0, "DURATION", "/healthz fails where the newest forecast is older; default 30m", sq_parse_duration,
          &p.stale_s},
-        {"attribution", 0, "TEXT", "whose data it is, for maps that show it", sq_parse_text, &p.attribution},
+        {"attribution", 0, "TEXT", "whose data it is, shown on maps and at /about", sq_parse_text, &p.attribution},
         {"access-log", 0, NULL, "a line on stderr for each request", NULL, &log},
         {"threads", 'j', "N", "threads that answer; default all cores", sq_parse_threads, &call.settings},
     };

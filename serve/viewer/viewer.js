@@ -104,6 +104,7 @@ async function refresh() {
     const got = await getJson('index.json', {cache: 'no-cache'});
     const before = nameOf(run), followed = !state.run && frames[current];
     index = got;
+    $('credit-text').textContent = index.attribution ? `Data: ${index.attribution} \u00b7 ` : '';
     wait = Math.min(300, Math.max(10, got.next_expected - Date.now() / 1000 + 1 + 3 * Math.random()));
     document.body.classList.remove('offline');
     takeRun(before, followed);

@@ -114,6 +114,9 @@ static void answers_on_the_wire_are_whole(void **state)
     REQUIRE(strstr(room, "Content-Length: ") && strlen(room) == body);
     assert_int_equal(get(fd, "/public/weather-maps.json", room, &body), 200);
     REQUIRE(is_json(room + body) && strstr(room + body, "\"host\":\"http://localhost\""));
+    body = 0;
+    assert_int_equal(exchange(fd, "GET /index.json HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n", room, &body), 200);
+    REQUIRE(strstr(room, "Content-Encoding: gzip") && strstr(room, "Vary: Accept-Encoding") && !memcmp(room + body, "\x1f\x8b", 2));
     assert_int_equal(get(fd, "/no\"thing", room, NULL), 404);
     close(fd);
     sq_server_stop(&s);

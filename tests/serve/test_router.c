@@ -1,12 +1,15 @@
 /* The server without sockets: what is asked and what is answered. */
 #include "small_site.h"
 
+#include "gzip.h"
 #include "tile_cache.h"
 #include "text.h"
+#include "warm.h"
 
 #include "core/instant.h"
 
 #include <pthread.h>
+#include <zlib.h>
 
 #define TILE "tiles/prob/20160711T2200Z/30/7/30/48.png" /* somewhere on the grid lcc */
 #define LAYERS "prob", "near10", "near5.5-1", "prob-0.7", "p10", "p50", "median", "p99", "mean", "within30", "within60-2", "coverage", "quality"
@@ -145,6 +148,96 @@ static void the_newest_is_named_and_kept_briefly(void **state)
     REQUIRE(strstr(fixed.cache, "immutable"));
     sq_response_finish(&newest);
     sq_response_finish(&fixed);
+    sq_site_destroy(&s);
+}
+
+/* Asks as one who takes gzip. */
+static struct sq_response ask_packed(struct sq_site *s, const char *target, const char *if_none_match)
+{
+    struct sq_response r;
+    const struct sq_request q = {.method = "GET", .target = target, .host = "localhost:8080", .now = SMALL_NOW,
+                                 .accept_encoding = "br, gzip;q=0.8", .if_none_match = if_none_match};
+    sq_route(s, &q, &r);
+    return r;
+}
+
+static void texts_are_packed_for_those_who_take_that(void **state)
+{
+    (void)state;
+    static const char *const text[] = {"/index.json", "/viewer/leaflet.min.js", "/land/2/1/1.json", "/about",
+                                       "/wms?REQUEST=GetCapabilities", "/point?lon=-97.5&lat=38.6"};
+    static unsigned char room[1 << 20];
+    struct sq_site *s = small_site_of(&small_grids[0]);
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
+        struct sq_response plain = ask(s, text[i]), packed = ask_packed(s, text[i], NULL), again;
+        z_stream z = {.next_in = (void *)packed.body, .avail_in = (uInt)packed.n, .next_out = room, .avail_out = sizeof room};
+        REQUIRE(plain.code == 200 && !plain.encoding && packed.code == 200 && !strcmp(packed.type, plain.type));
+        if (plain.n < 700) /* land without land, say */
+            REQUIRE(!packed.encoding);
+        else
+            REQUIRE(!strcmp(packed.encoding, "gzip") && 3 * packed.n < 2 * plain.n && !strncmp(packed.etag, "W/\"", 3) &&
+                    inflateInit2(&z, 15 + 16) == Z_OK && inflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out == plain.n &&
+                    !memcmp(room, plain.body, plain.n) && inflateEnd(&z) == Z_OK);
+        again = ask_packed(s, text[i], packed.etag);
+        REQUIRE(again.code == 304 && !again.n && !strcmp(again.etag, packed.etag));
+        sq_response_finish(&again);
+        sq_response_finish(&packed);
+        sq_response_finish(&plain);
+    }
+    struct sq_response tile = ask_packed(s, "/" TILE, NULL);
+    REQUIRE(tile.code == 200 && !tile.encoding && tile.etag[0] == '"');
+    sq_response_finish(&tile);
+    sq_site_destroy(&s);
+    REQUIRE(sq_takes_gzip("gzip") && sq_takes_gzip("deflate , GZIP; q=0.5") && sq_takes_gzip("*"));
+    REQUIRE(!sq_takes_gzip(NULL) && !sq_takes_gzip("") && !sq_takes_gzip("identity") && !sq_takes_gzip("gzip;q=0") &&
+            !sq_takes_gzip("gzip;q=0.000, *") && !sq_takes_gzip("xgzip, gzipx"));
+}
+
+static void it_says_whose_data_it_is(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_site *s = NULL;
+    const struct sq_site_params p = {.folder = test_folder(), .keep = 3, .cache_bytes = 1 << 20, .stale_s = 1800,
+                                     .attribution = "Radar: <A & B>"};
+    struct sq_forecast f = small_hour(&small_grids[0], 0);
+    REQUIRE((f.sources = strdup("abi13: 3 of 3\nhrrr: 1 of 1")));
+    REQUIRE_OK(small_write(test_path("squall_20160711T2200Z.nc"), &f, f.n_lead, &err));
+    sq_forecast_finish(&f);
+    REQUIRE_OK(sq_site_create(&p, &s, &err));
+    REQUIRE(sq_store_scan(sq_site_store(s), SMALL_NOW) == 1);
+    char *about = body_of(s, "/about"), *index = body_of(s, "/index.json"), *wms = body_of(s, "/wms?REQUEST=GetCapabilities"),
+         *tiles = body_of(s, "/tiles/prob/latest/30/tilejson.json");
+    REQUIRE(strstr(about, "Radar: &lt;A &amp; B&gt;") && strstr(about, SQ_VERSION) && strstr(about, "Apache") &&
+            strstr(about, "abi13: 3 of 3") &&
+            strstr(about, "2016-07-11T22:00:00Z") && !strstr(about, "<script"));
+    REQUIRE(strstr(index, "\"attribution\":\"Radar: <A & B>\"") && strstr(tiles, "\"attribution\":\"Radar: <A & B>\""));
+    REQUIRE(strstr(wms, "<Attribution>\n<Title>Radar: &lt;A &amp; B&gt;</Title>"));
+    free(about);
+    free(index);
+    free(wms);
+    free(tiles);
+    sq_site_destroy(&s);
+}
+
+static void what_is_asked_first_is_painted_before(void **state)
+{
+    (void)state;
+    struct sq_site *s = small_site_of(&small_grids[0]);
+    sq_site_warm(s);
+    unsigned long long before = painted(s);
+    REQUIRE(before > 2 * 12);
+    assert_int_equal(code_of(s, "/tiles/prob/latest/60/0/0/0.png"), 200);
+    assert_int_equal(code_of(s, "/tiles/prob-0.1/20160711T2200Z/5/7/29/48.png"), 200);
+    assert_int_equal(code_of(s, "/tiles/median/latest/30/6/14/24.png"), 200);
+    assert_int_equal(code_of(s, "/tiles/observed/latest/0/6/14/24.png"), 200);
+    REQUIRE(painted(s) == before);
+    sq_site_warm(s);
+    REQUIRE(painted(s) == before);
+    sq_site_destroy(&s);
+    s = small_site(); /* with nothing to paint */
+    sq_site_warm(s);
+    REQUIRE(painted(s) == 0);
     sq_site_destroy(&s);
 }
 
@@ -641,6 +734,9 @@ int main(void)
         CASE(without_a_forecast_it_says_so),
         CASE(what_a_client_has_is_not_painted_again),
         CASE(the_newest_is_named_and_kept_briefly),
+        CASE(texts_are_packed_for_those_who_take_that),
+        CASE(it_says_whose_data_it_is),
+        CASE(what_is_asked_first_is_painted_before),
         CASE(head_and_options_are_answered),
         CASE(bad_requests_are_refused_by_name),
         CASE(hosts_that_are_none_are_not_repeated),

@@ -16,6 +16,7 @@ from chromium import Chromium
 SHOWN = "[...document.querySelectorAll('.leaflet-rain-pane .leaflet-layer')].filter((l) => Number(l.style.opacity) > 0)"
 WHOLE = f"({SHOWN}.length === 1 && {SHOWN}[0].querySelectorAll('img').length > 0 && " \
         f"[...{SHOWN}[0].querySelectorAll('img')].every((i) => i.complete && i.naturalWidth > 0))"
+WHOSE = "a storm <made> by squall synth"
 SOURCE = f"{SHOWN}[0].querySelector('img').src"
 
 
@@ -37,6 +38,7 @@ def opens(page, url):
     page.wait("document.querySelectorAll('#legend i').length > 5", "a legend")
     print(f"loaded in {time.monotonic() - began:.2f} s")
     assert text(page, "#what") == "Observed rain rate", text(page, "#what")
+    assert text(page, "#credit").startswith(f"Data: {WHOSE}"), text(page, "#credit")
     page.wait("[...document.querySelectorAll('.leaflet-lines-pane canvas')].some((c) => "
               "c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v))", "coastlines", 20)
 
@@ -171,7 +173,7 @@ def main():
                        stdout=subprocess.DEVNULL, timeout=300)
         for minutes in 50, 55:
             make(squall, storm, out, minutes)
-        server = subprocess.Popen([squall, "serve", out, "--port", "0"], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen([squall, "serve", out, "--port", "0", "--attribution", WHOSE], stdout=subprocess.PIPE, text=True)
         page = None
         try:
             url = server.stdout.readline().strip()
