@@ -106,14 +106,8 @@ static void work(void *ctx, void *block)
 static enum sq_status ask(struct sq_decoder *d, struct sq_err *e)
 {
     struct job *j = sq_apart_block(d->apart);
-    const enum sq_apart_end end = sq_apart_ask(d->apart, SQ_DECODE_LIMIT_S);
-    enum sq_status st = SQ_OK;
-    if (end == SQ_APART_DIED)
-        st = sq_fail(e, SQ_FAILED, "%s: the HDF5 library fell over it: the file is broken", d->file.path);
-    else if (end == SQ_APART_LATE)
-        st = sq_fail(e, SQ_FAILED, "%s: the HDF5 library came to no end within %d s: the file is broken", d->file.path,
-                     SQ_DECODE_LIMIT_S);
-    else if (j->status)
+    enum sq_status st = sq_apart_read(d->apart, SQ_APART_LIMIT_S, d->file.path, e);
+    if (!st && j->status)
         st = sq_fail(e, j->status, "%s", j->err.text);
     if (st) {
         sq_apart_stop(&d->apart);
@@ -235,8 +229,8 @@ enum sq_status sq_inputs_bearable(const char *path, struct sq_err *e)
     if (!sq_netcdf_is_hdf5(path))
         return SQ_OK;
     enum sq_status st = sq_apart_start(1, open_there, (void *)(uintptr_t)path, &a, e);
-    if (!st && sq_apart_ask(a, SQ_DECODE_LIMIT_S) != SQ_APART_DONE)
-        st = sq_fail(e, SQ_FAILED, "%s: the HDF5 library fell over it: the file is broken", path);
+    if (!st)
+        st = sq_apart_read(a, SQ_APART_LIMIT_S, path, e);
     sq_apart_stop(&a);
     return st;
 }

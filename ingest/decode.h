@@ -3,10 +3,9 @@
 #ifndef SQ_INGEST_DECODE_H
 #define SQ_INGEST_DECODE_H
 
-#include "apart.h"
 #include "source.h"
 
-#define SQ_DECODE_LIMIT_S 60 /* for one frame, or the list of them */
+#include "core/apart.h"
 
 struct sq_decoder {
     const struct sq_read_params *params;

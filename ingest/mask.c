@@ -2,10 +2,14 @@
  * coordinates lead (minutes), y, x, and forecast_reference_time. */
 #include "source_netcdf.h"
 
+#include "core/apart.h"
+
 #include <math.h>
 #include <netcdf.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CELLS_MAX (4 * (size_t)SQ_CELLS_MAX)
 
 /* A variable of at most one dimension: only then does one index tell where to read. */
 static bool find_row(int nc, const char *name, int *ret_var)
@@ -89,9 +93,9 @@ static enum sq_status read_mask(int nc, const char *path, struct sq_mask *m, str
         return st;
     if (x[1] < x[0])
         return sq_fail(e, SQ_FAILED, "%s: x runs from east to west, which squall does not read", path);
-    if (size[0] * size[1] * size[2] > 4 * (size_t)SQ_CELLS_MAX)
+    if (size[0] * size[1] * size[2] > CELLS_MAX)
         return sq_fail(e, SQ_FAILED, "%s: claims %zu x %zu x %zu cells, at most %zu are read", path, size[0],
-                       size[2], size[1], 4 * (size_t)SQ_CELLS_MAX);
+                       size[2], size[1], CELLS_MAX);
     m->grid.x0 = x[0];
     m->grid.dx = (x[1] - x[0]) / (double)(size[2] - 1);
     m->grid.y0 = fmax(y[0], y[1]);
@@ -104,36 +108,94 @@ static enum sq_status read_mask(int nc, const char *path, struct sq_mask *m, str
     return st;
 }
 
+/* What is read of a mask; its cells follow. */
+struct job {
+    const char *path;
+    bool whole; /* else the issue time alone */
+    struct sq_mask m;
+    enum sq_status status;
+    struct sq_err err;
+    uint8_t valid[];
+};
+
+static void read_file(struct job *j)
+{
+    int nc;
+    j->status = sq_netcdf_open(j->path, &nc, &j->err);
+    if (j->status)
+        return;
+    if (nc < 0)
+        j->status = sq_fail(&j->err, SQ_FAILED, "%s: is no mask: it is not netCDF", j->path);
+    if (!j->status)
+        j->status = read_issue(nc, j->path, &j->m.issue_time, &j->err);
+    if (!j->status && j->whole)
+        j->status = read_mask(nc, j->path, &j->m, &j->err);
+    sq_netcdf_close(nc);
+}
+
+static size_t n_cells(const struct sq_mask *m)
+{
+    return (size_t)m->n_lead * sq_grid_cells(&m->grid);
+}
+
+static void read_there(void *ctx, void *block)
+{
+    struct job *j = block;
+    const struct job *asked = ctx;
+    j->path = asked->path;
+    j->whole = asked->whole;
+    read_file(j);
+    if (!j->status && j->whole)
+        memcpy(j->valid, j->m.valid, n_cells(&j->m));
+}
+
+/* Masks in HDF5 are read by another process, see decode.h. */
+static enum sq_status read_apart(struct job *j, struct sq_err *e)
+{
+    struct sq_apart *a = NULL;
+    enum sq_status st = sq_apart_start(sizeof *j + CELLS_MAX, read_there, j, &a, e);
+    if (!st)
+        st = sq_apart_read(a, SQ_APART_LIMIT_S, j->path, e);
+    if (!st) {
+        const struct job *done = sq_apart_block(a);
+        *j = *done;
+        j->m.valid = NULL;
+        if (!j->status && j->whole && !(j->status = sq_alloc((void **)&j->m.valid, n_cells(&j->m), 1, "a mask", &j->err)))
+            memcpy(j->m.valid, done->valid, n_cells(&j->m));
+    }
+    sq_apart_stop(&a);
+    return st;
+}
+
+static enum sq_status read_either(struct job *j, struct sq_err *e)
+{
+    enum sq_status st = SQ_OK;
+    if (sq_netcdf_is_hdf5(j->path))
+        st = read_apart(j, e);
+    else
+        read_file(j);
+    if (!st && j->status)
+        st = sq_fail(e, j->status, "%s", j->err.text);
+    if (st)
+        sq_mask_finish(&j->m);
+    return st;
+}
+
 enum sq_status sq_mask_read(const char *path, struct sq_mask *ret, struct sq_err *e)
 {
-    struct sq_mask m = {0};
-    int nc;
-    enum sq_status st = sq_netcdf_open(path, &nc, e);
-    if (st)
-        return st;
-    if (nc < 0)
-        return sq_fail(e, SQ_FAILED, "%s: is no mask: it is not netCDF", path);
-    st = read_issue(nc, path, &m.issue_time, e);
+    struct job j = {.path = path, .whole = true};
+    enum sq_status st = read_either(&j, e);
     if (!st)
-        st = read_mask(nc, path, &m, e);
-    sq_netcdf_close(nc);
-    if (st)
-        sq_mask_finish(&m);
-    else
-        *ret = m;
+        *ret = j.m;
     return st;
 }
 
 enum sq_status sq_mask_issue(const char *path, int64_t *ret, struct sq_err *e)
 {
-    int nc;
-    enum sq_status st = sq_netcdf_open(path, &nc, e);
-    if (st)
-        return st;
-    if (nc < 0)
-        return sq_fail(e, SQ_FAILED, "%s: is no mask: it is not netCDF", path);
-    st = read_issue(nc, path, ret, e);
-    sq_netcdf_close(nc);
+    struct job j = {.path = path};
+    enum sq_status st = read_either(&j, e);
+    if (!st)
+        *ret = j.m.issue_time;
     return st;
 }
 

@@ -1,8 +1,9 @@
 /* A stack from its file. Grids and times follow from the definition, the target and the issue time; planes and what
  * is known of them are held against that. */
-#include "decode.h"
 #include "source_netcdf.h"
 #include "stack_file.h"
+
+#include "core/apart.h"
 
 #include <limits.h>
 #include <math.h>
@@ -304,7 +305,7 @@ struct job {
 };
 
 #define PLANES_MAX ((size_t)SQ_STACK_SOURCES * SQ_STACK_CHANNELS * SQ_STACK_SLICES)
-#define READ_LIMIT_S (10 * SQ_DECODE_LIMIT_S) /* hundreds of planes */
+#define READ_LIMIT_S (10 * SQ_APART_LIMIT_S) /* hundreds of planes */
 
 static void read_there(void *ctx, void *block)
 {
@@ -323,14 +324,13 @@ static void read_there(void *ctx, void *block)
 static enum sq_status ask(struct sq_apart *a, struct sq_stack *ret, struct sq_err *e)
 {
     const struct job *j = sq_apart_block(a);
-    const enum sq_apart_end end = sq_apart_ask(a, READ_LIMIT_S);
-    if (end != SQ_APART_DONE)
-        return sq_fail(e, SQ_FAILED, end == SQ_APART_DIED ? "%s: the HDF5 library fell over it: the file is broken"
-                                                          : "%s: the HDF5 library came to no end: the file is broken", j->path);
+    enum sq_status status = sq_apart_read(a, READ_LIMIT_S, j->path, e);
+    if (status)
+        return status;
     if (j->status)
         return sq_fail(e, j->status, "%s", j->err.text);
     struct sq_stack s = j->s;
-    enum sq_status status = sq_alloc((void **)&s.plane, s.n_planes, sizeof *s.plane, "planes", e);
+    status = sq_alloc((void **)&s.plane, s.n_planes, sizeof *s.plane, "planes", e);
     if (!status)
         memcpy(s.plane, j->s.plane, s.n_planes * sizeof *s.plane);
     if (!status && j->values)
@@ -384,7 +384,7 @@ bool sq_stack_probe(const char *path)
     struct sq_err ignored;
     if (!sq_netcdf_is_hdf5(path) || sq_apart_start(sizeof(bool), probe_there, (void *)(uintptr_t)path, &a, &ignored))
         return false;
-    const bool is = sq_apart_ask(a, SQ_DECODE_LIMIT_S) == SQ_APART_DONE && *(bool *)sq_apart_block(a);
+    const bool is = sq_apart_ask(a, SQ_APART_LIMIT_S) == SQ_APART_DONE && *(bool *)sq_apart_block(a);
     sq_apart_stop(&a);
     return is;
 }

@@ -2,12 +2,10 @@
 #ifndef SQ_TESTS_SCORER_H
 #define SQ_TESTS_SCORER_H
 
-#include "test.h"
+#include "nc.h"
 
 #include "core/distribution.h"
 #include "core/forecast.h"
-
-#include <netcdf.h>
 
 /* ---- a small generator, and shapes to fill ----------------------------------------------------------- */
 
@@ -56,13 +54,6 @@ static inline void made_lead(struct sq_lead *l, const struct sq_forecast *f, dou
 }
 
 /* ---- netCDF ------------------------------------------------------------------------------------------- */
-
-#define NC(call)                                                                                             \
-    do {                                                                                                     \
-        int r_ = (call);                                                                                     \
-        if (r_)                                                                                              \
-            fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, #call, nc_strerror(r_));                           \
-    } while (0)
 
 /* Defines a float variable over the last n of the dimensions (outermost first), returns its id. */
 static inline int netcdf_float(int nc, const char *name, int n, const int *dims)

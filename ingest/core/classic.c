@@ -57,10 +57,12 @@ static void skip_name(struct cursor *c)
     skip_padded(c, n);
 }
 
+/* Bytes of a value of each type. */
+static const uint8_t type_size[12] = {0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8};
+
 /* [attr] = [name type nelems values padded] */
 static void skip_attributes(struct cursor *c)
 {
-    static const uint8_t size[12] = {0, 1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8};
     uint64_t n = take_list(c, 12);
     for (uint64_t i = 0; i < n && !c->bad; i++) {
         skip_name(c);
@@ -68,46 +70,92 @@ static void skip_attributes(struct cursor *c)
         if (type < 1 || type > 11 || values > HEADER_MAX)
             c->bad = true;
         else
-            skip_padded(c, values * size[type]);
+            skip_padded(c, values * type_size[type]);
     }
 }
 
-/* [var] = [name ndims dimids attributes type size begin] */
-static void skip_variables(struct cursor *c, uint64_t dims)
+/* What the header says of where the data lie. */
+struct layout {
+    uint64_t file;           /* bytes that there are */
+    uint64_t records;
+    uint64_t dims;
+    uint64_t dim[COUNT_MAX]; /* 0: that of the records */
+    uint64_t record_vars;
+    uint64_t record;         /* bytes of one record, each variable padded */
+    uint64_t lone;           /* that of the last variable met, not padded */
+    uint64_t record_end;     /* where the first record ends */
+    bool cut;                /* data would lie behind the end */
+};
+
+/* `bytes` of a variable, or of its part of one record, from `begin` on. */
+static void place(struct layout *l, uint64_t begin, uint64_t bytes, bool in_records)
 {
-    uint64_t n = take_list(c, 11);
-    for (uint64_t i = 0; i < n && !c->bad; i++) {
-        skip_name(c);
-        uint64_t rank = take(c, c->wide);
-        for (uint64_t k = 0; k < rank && !c->bad; k++)
-            if (take(c, c->wide) >= dims)
-                c->bad = true;
-        skip_attributes(c);
-        uint64_t type = take(c, 4);
-        if (type < 1 || type > 11)
-            c->bad = true;
-        (void)take(c, c->wide); /* size and position: looked at by the library */
-        (void)take(c, c->offset);
+    if (in_records && !l->records)
+        return;
+    if (begin > l->file || bytes > l->file - begin) {
+        l->cut = true;
+    } else if (in_records) {
+        l->record_vars++;
+        l->record += (bytes + 3) / 4 * 4;
+        l->lone = bytes;
+        l->record_end = begin + bytes > l->record_end ? begin + bytes : l->record_end;
     }
 }
 
-static bool header_holds(const uint8_t *bytes, size_t n)
+/* [var] = [name ndims dimids attributes type size begin]; the size is not to be relied on, says the specification. */
+static void take_variable(struct cursor *c, struct layout *l)
+{
+    uint64_t cells = 1;
+    bool in_records = false;
+    skip_name(c);
+    uint64_t rank = take(c, c->wide);
+    for (uint64_t k = 0; k < rank && !c->bad; k++) {
+        uint64_t id = take(c, c->wide);
+        if (id >= l->dims)
+            c->bad = true;
+        else if (!l->dim[id])
+            in_records = true;
+        else
+            cells = cells > UINT64_MAX / 16 / l->dim[id] ? UINT64_MAX / 16 : cells * l->dim[id]; /* no file has it */
+    }
+    skip_attributes(c);
+    uint64_t type = take(c, 4);
+    if (type < 1 || type > 11)
+        c->bad = true;
+    (void)take(c, c->wide);
+    uint64_t begin = take(c, c->offset);
+    if (!c->bad)
+        place(l, begin, cells * type_size[type], in_records);
+}
+
+/* Records follow one another, padded unless there is one variable in them. */
+static bool records_fit(const struct layout *l)
+{
+    const uint64_t stride = l->record_vars == 1 ? l->lone : l->record;
+    return !l->record_vars || !stride || l->records - 1 <= (l->file - l->record_end) / stride;
+}
+
+/* [magic numrecs dims attributes vars] */
+static bool header_holds(const uint8_t *bytes, size_t n, struct layout *l)
 {
     struct cursor c = {.at = bytes + 4, .end = bytes + n, .wide = bytes[3] == 5 ? 8 : 4,
                        .offset = bytes[3] == 1 ? 4 : 8};
-    (void)take(&c, c.wide); /* records */
-    uint64_t dims = take_list(&c, 10);
-    for (uint64_t i = 0; i < dims && !c.bad; i++) {
+    l->records = take(&c, c.wide);
+    l->dims = take_list(&c, 10);
+    for (uint64_t i = 0; i < l->dims && !c.bad; i++) {
         skip_name(&c);
-        (void)take(&c, c.wide);
+        l->dim[i] = take(&c, c.wide);
     }
     skip_attributes(&c);
-    skip_variables(&c, dims);
+    uint64_t vars = take_list(&c, 11);
+    for (uint64_t i = 0; i < vars && !c.bad; i++)
+        take_variable(&c, l);
     return !c.bad;
 }
 
 enum sq_status sq_classic_check(const char *path, struct sq_err *e)
 {
+    struct layout l = {0};
     uint8_t *bytes = NULL;
     FILE *f = fopen(path, "rbe");
     if (!f)
@@ -116,8 +164,11 @@ enum sq_status sq_classic_check(const char *path, struct sq_err *e)
     size_t n = size < 0 ? 0 : size < HEADER_MAX ? (size_t)size : HEADER_MAX;
     enum sq_status st = sq_alloc((void **)&bytes, n, 1, "a header", e);
     rewind(f);
-    if (!st && (n < 8 || fread(bytes, 1, n, f) != n || !header_holds(bytes, n)))
+    l.file = size < 0 ? 0 : (uint64_t)size;
+    if (!st && (n < 8 || fread(bytes, 1, n, f) != n || !header_holds(bytes, n, &l)))
         st = sq_fail(e, SQ_FAILED, "%s: the header of this netCDF file is cut or broken", path);
+    if (!st && (l.cut || !records_fit(&l)))
+        st = sq_fail(e, SQ_FAILED, "%s: this netCDF file is cut: it is shorter than its header says", path);
     fclose(f);
     free(bytes);
     return st;

@@ -2,9 +2,8 @@
 #ifndef SQ_TESTS_SMALL_CF_H
 #define SQ_TESTS_SMALL_CF_H
 
-#include "test.h"
+#include "nc.h"
 
-#include <netcdf.h>
 #include <stdbool.h>
 
 #define SMALL_NX 4
@@ -25,11 +24,10 @@ struct small_cf {
     bool scalar_time;      /* (y, x), and time without a dimension */
     bool is_unsigned;
     bool classic; /* netCDF-3 */
+    bool records; /* time is unlimited */
     const double *fill, *scale, *offset, *valid_range;
     double accumulation_minutes;
 };
-
-#define NC(call) assert_int_equal(call, NC_NOERR)
 
 static inline void small_text(int nc, int var, const char *name, const char *text, const char *otherwise)
 {
@@ -63,7 +61,7 @@ static inline void small_cf_write(const char *path, struct small_cf c)
     }
     size_t cells = (size_t)c.n * (size_t)c.ny * (size_t)c.nx;
     NC(nc_create(path, NC_CLOBBER | (c.classic ? 0 : NC_NETCDF4), &nc));
-    NC(nc_def_dim(nc, "time", (size_t)c.n, &dim[0]));
+    NC(nc_def_dim(nc, "time", c.records ? NC_UNLIMITED : (size_t)c.n, &dim[0]));
     NC(nc_def_dim(nc, "y", (size_t)c.ny, &dim[1]));
     NC(nc_def_dim(nc, "x", (size_t)c.nx, &dim[2]));
     NC(nc_def_var(nc, "time", c.classic ? NC_INT : NC_INT64, c.scalar_time ? 0 : 1, dim, &vt));
@@ -100,14 +98,15 @@ static inline void small_cf_write(const char *path, struct small_cf c)
         size_t plane = cells / (size_t)c.n;
         value[i] = c.value ? c.value[i] : (double)(i / plane) + (double)(i % plane) / 10;
     }
-    NC(nc_put_var_long(nc, vt, (const long *)time));
+    const size_t from[3] = {0}, all[3] = {(size_t)c.n, (size_t)c.ny, (size_t)c.nx};
+    NC(nc_put_vara_long(nc, vt, from, all, (const long *)time));
     for (int i = 0; i < c.nx; i++)
         xy[i] = c.x0 + i * c.dx;
     NC(nc_put_var_double(nc, vx, xy));
     for (int i = 0; i < c.ny; i++)
         xy[i] = c.y0 + i * c.dy;
     NC(nc_put_var_double(nc, vy, xy));
-    NC(nc_put_var_double(nc, v, value));
+    NC(nc_put_vara_double(nc, v, from, c.scalar_time ? all + 1 : all, value));
     NC(nc_close(nc));
     free(time);
     free(value);

@@ -366,6 +366,27 @@ static void classic_headers_that_claim_too_much_are_refused(void **state)
     check_refused(test_path("name"), SQ_FAILED);
 }
 
+/* netCDF-C reads zeros where a classic file has been cut, which would be no rain. */
+static void classic_files_that_are_cut_are_refused(void **state)
+{
+    (void)state;
+    struct stat s;
+    struct sq_inputs *in = NULL;
+    struct sq_err err = {0};
+    const char *path = test_path("cut.nc");
+    for (int k = 0; k < 2; k++) {
+        small_cf_write(path, (struct small_cf){.classic = true, .records = k, .n = 3});
+        REQUIRE(!stat(path, &s));
+        REQUIRE_OK(open_path(path, &in, &err));
+        assert_int_equal(sq_inputs_count(in), 3);
+        sq_inputs_close(&in);
+        for (off_t n = s.st_size - 1; n > 0; n--) {
+            REQUIRE(!truncate(path, n));
+            check_refused(path, SQ_FAILED);
+        }
+    }
+}
+
 static void the_range_disc_is_not_observed_outside(void **state)
 {
     (void)state;
@@ -407,6 +428,7 @@ int main(void)
         CASE(what_is_not_an_observation_is_refused),
         CASE(claims_of_hugeness_are_refused),
         CASE(classic_headers_that_claim_too_much_are_refused),
+        CASE(classic_files_that_are_cut_are_refused),
         CASE(the_range_disc_is_not_observed_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +15,7 @@
 
 struct sq_apart {
     pid_t pid;
-    int line; /* a byte there asks, a byte back says that it is done */
+    int line; /* a number there asks and says for how many seconds, one back says that it is done */
     void *block;
     size_t bytes;
 };
@@ -22,7 +23,7 @@ struct sq_apart {
 /* No core, no report of a sanitizer or of malloc: who asked says what happened, in one line. */
 static void be_quiet(void)
 {
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM};
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM, SIGALRM};
     const struct rlimit none = {0, 0};
     const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
     (void)setrlimit(RLIMIT_CORE, &none);
@@ -32,21 +33,35 @@ static void be_quiet(void)
         (void)dup2(nothing, STDERR_FILENO);
 }
 
-static ssize_t hear(int line)
+static ssize_t hear(int line, int *ret)
 {
-    char c;
     ssize_t n;
-    while ((n = recv(line, &c, 1, 0)) < 0 && errno == EINTR)
+    while ((n = recv(line, ret, sizeof *ret, MSG_WAITALL)) < 0 && errno == EINTR)
         ;
     return n;
 }
 
-static ssize_t say(int line)
+static bool say(int line, int number)
 {
     ssize_t n;
-    while ((n = send(line, "", 1, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+    while ((n = send(line, &number, sizeof number, MSG_NOSIGNAL)) < 0 && errno == EINTR)
         ;
-    return n;
+    return n == sizeof number;
+}
+
+enum { GRACE_S = 5 }; /* the one who asks is to tell late from dead */
+
+/* An alarm ends what comes to no end where nobody is left to stop it. */
+static void serve(int line, void (*work)(void *ctx, void *block), void *ctx, void *block)
+{
+    int limit_s;
+    bool heard = true;
+    while (heard && hear(line, &limit_s) == sizeof limit_s) {
+        (void)alarm((unsigned)limit_s + GRACE_S);
+        work(ctx, block);
+        (void)alarm(0);
+        heard = say(line, 0);
+    }
 }
 
 enum sq_status sq_apart_start(size_t bytes, void (*work)(void *ctx, void *block), void *ctx, struct sq_apart **ret,
@@ -65,11 +80,7 @@ enum sq_status sq_apart_start(size_t bytes, void (*work)(void *ctx, void *block)
         if (!a->pid) {
             close(line[0]);
             be_quiet();
-            while (hear(line[1]) == 1) {
-                work(ctx, a->block);
-                if (say(line[1]) != 1)
-                    break;
-            }
+            serve(line[1], work, ctx, a->block);
             _exit(0); /* buffers of stdio are the other's to write */
         }
         close(line[1]);
@@ -92,12 +103,26 @@ enum sq_apart_end sq_apart_ask(struct sq_apart *a, int limit_s)
 {
     const struct timeval limit = {.tv_sec = limit_s};
     (void)setsockopt(a->line, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (say(a->line) != 1)
+    int done;
+    if (!say(a->line, limit_s))
         return SQ_APART_DIED;
-    const ssize_t n = hear(a->line);
-    if (n == 1)
+    const ssize_t n = hear(a->line, &done);
+    if (n == sizeof done)
         return SQ_APART_DONE;
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? SQ_APART_LATE : SQ_APART_DIED;
+}
+
+enum sq_status sq_apart_read(struct sq_apart *a, int limit_s, const char *path, struct sq_err *e)
+{
+    switch (sq_apart_ask(a, limit_s)) {
+    case SQ_APART_DONE:
+        return SQ_OK;
+    case SQ_APART_LATE:
+        return sq_fail(e, SQ_FAILED, "%s: the HDF5 library came to no end within %d s: the file is broken", path,
+                       limit_s);
+    default:
+        return sq_fail(e, SQ_FAILED, "%s: the HDF5 library fell over it: the file is broken", path);
+    }
 }
 
 void sq_apart_stop(struct sq_apart **ap)
