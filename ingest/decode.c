@@ -211,26 +211,3 @@ void sq_decoder_finish(struct sq_decoder *d)
     d->far = false;
     sq_decoder_close(d);
 }
-
-/* ---- files of any kind ----------------------------------------------------------------------------------------- */
-
-static void open_there(void *ctx, void *block)
-{
-    struct sq_err ignored;
-    int nc = -1;
-    (void)block;
-    if (!sq_netcdf_open(ctx, &nc, &ignored))
-        sq_netcdf_close(nc);
-}
-
-enum sq_status sq_inputs_bearable(const char *path, struct sq_err *e)
-{
-    struct sq_apart *a = NULL;
-    if (!sq_netcdf_is_hdf5(path))
-        return SQ_OK;
-    enum sq_status st = sq_apart_start(1, open_there, (void *)(uintptr_t)path, &a, e);
-    if (!st)
-        st = sq_apart_read(a, SQ_APART_LIMIT_S, path, e);
-    sq_apart_stop(&a);
-    return st;
-}

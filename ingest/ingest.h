@@ -65,10 +65,6 @@ void sq_inputs_close(struct sq_inputs **in);
 int sq_inputs_count(const struct sq_inputs *in);
 const struct sq_frame_info *sq_inputs_info(const struct sq_inputs *in, int i); /* valid until close */
 
-/* Fails for an HDF5 file that the library cannot so much as open without an end of its process: one is forked to see. Any
- * other file, broken or not, passes. */
-enum sq_status sq_inputs_bearable(const char *path, struct sq_err *e) SQ_CHECK;
-
 /* Reads frame i; a radar frame passes the checks that need no other frame. Caller finishes *ret. */
 enum sq_status sq_inputs_read(struct sq_inputs *in, int i, struct sq_field *ret, struct sq_err *e) SQ_CHECK;
 

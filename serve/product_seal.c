@@ -42,7 +42,7 @@ enum sq_status sq_product_seal(const char *path, struct sq_err *e)
     return ok ? SQ_OK : sq_fail(e, SQ_FAILED, "%s: not written: %s", path, strerror(errno));
 }
 
-enum sq_status sq_product_unbroken(const char *path, struct sq_err *e)
+enum sq_status sq_product_unbroken(const char *path, bool *ret_sealed, struct sq_err *e)
 {
     char head[8] = "", seal[SEAL + 1] = "", want[SEAL + 1];
     unsigned long sum = 0;
@@ -53,7 +53,8 @@ enum sq_status sq_product_unbroken(const char *path, struct sq_err *e)
     if (fread(head, 1, 8, f) != 8 || memcmp(head, "\x89HDF\r\n\x1a\n", 8))
         status = sq_fail(e, SQ_FAILED, "%s: not a squall forecast: not a netCDF-4 file, or truncated", path);
     long end = fseek(f, -SEAL, SEEK_END) ? -1 : ftell(f);
-    if (!status && end >= 0 && fread(seal, 1, SEAL, f) == SEAL && !strncmp(seal, SEAL_FORM, 8)) {
+    *ret_sealed = !status && end >= 0 && fread(seal, 1, SEAL, f) == SEAL && !strncmp(seal, SEAL_FORM, 8);
+    if (*ret_sealed) {
         if (!sum_until(f, end, &sum))
             status = sq_fail(e, SQ_FAILED, "%s: cannot be read: %s", path, strerror(errno));
         snprintf(want, sizeof want, SEAL_FORM, sum);

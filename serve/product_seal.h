@@ -8,11 +8,13 @@
 
 #include "core/err.h"
 
+#include <stdbool.h>
+
 /* Appends the seal to a closed file. */
 enum sq_status sq_product_seal(const char *path, struct sq_err *e) SQ_CHECK;
 
 /* Refuses what is no HDF5 file, and a file whose bytes are not those that were sealed. One without a seal
- * passes: other programs drop it when they change or copy a forecast. */
-enum sq_status sq_product_unbroken(const char *path, struct sq_err *e) SQ_CHECK;
+ * passes, and *ret_sealed is false: other programs drop it when they change or copy a forecast. */
+enum sq_status sq_product_unbroken(const char *path, bool *ret_sealed, struct sq_err *e) SQ_CHECK;
 
 #endif

@@ -311,10 +311,7 @@ static enum sq_status describe(char *path, const struct place *place, const stru
     struct sq_product_reader *r = NULL;
     struct sq_weights *w = NULL;
     struct sq_err ignored;
-    enum sq_status s = sq_inputs_bearable(path, e);
-    if (s)
-        return s;
-    s = sq_product_open(path, &f, &r, e);
+    enum sq_status s = sq_product_open(path, &f, &r, e);
     if (!s) {
         if (!place || !place->formed)
             print_title(path, f);

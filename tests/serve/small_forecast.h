@@ -105,6 +105,12 @@ static inline long size_of(const char *path)
     return (long)st.st_size;
 }
 
+/* As others leave it who copy or change a forecast. */
+static inline void small_unseal(const char *path)
+{
+    REQUIRE(!truncate(path, size_of(path) - 16));
+}
+
 static inline char *slurp(const char *path, size_t *ret_n)
 {
     FILE *f = fopen(path, "rb");

@@ -1,4 +1,5 @@
 /* Forecast files that are none, or broken; and what other programs make of ours. */
+#include "broken.h"
 #include "small_forecast.h"
 
 #include "core/crs.h"
@@ -191,6 +192,24 @@ static void a_forecast_with_a_wrong_bit_is_refused(void **state)
     sq_forecast_finish(&f);
 }
 
+static void try_it(const char *path, bool must_fail)
+{
+    struct sq_err err = {0};
+    broken_check(path, must_fail, read_all(path, &err), &err);
+}
+
+/* Without its seal nothing tells that a forecast was damaged before libhdf5 sees it. */
+static void broken_forecasts_without_a_seal_are_refused_in_one_line(void **state)
+{
+    (void)state;
+    struct sq_err err = {0};
+    struct sq_forecast f = small_forecast(&small_grids[0]);
+    REQUIRE_OK(small_write(test_path("broken.nc"), &f, f.n_lead, &err));
+    small_unseal(test_path("broken.nc"));
+    broken_try(test_path("broken.nc"), 50, 300, try_it);
+    sq_forecast_finish(&f);
+}
+
 /* ---- what others make of it ------------------------------------------------------------------------------ */
 
 static const char *python(void)
@@ -303,6 +322,7 @@ int main(void)
         TEST(a_forecast_with_a_twist_is_refused),
         TEST(a_truncated_forecast_is_refused),
         TEST(a_forecast_with_a_wrong_bit_is_refused),
+        TEST(broken_forecasts_without_a_seal_are_refused_in_one_line),
         TEST(score_reads_it),
         TEST(other_programs_understand_it),
     };
