@@ -1,8 +1,9 @@
 /* Convective rainfall rate (CRR) of the NWC SAF's software for Meteosat, NWC/GEO.
  *
  * Coordinates are metres on the map that the global attribute gdal_projection names (there is no grid mapping); the fill
- * value is space and what the satellite sees too obliquely. The nominal time is when the satellite begins its scan in the
- * far south: a frame is stamped with the middle of the scan of its region, some 10 minutes later. */
+ * value is space and what the satellite sees too obliquely. A frame is stamped with the nominal time, which its file is
+ * named after: frames are a quarter of an hour apart, on the quarters. That is when the satellite begins its scan in the far
+ * south; Europe it sees 9 to 12 minutes later, for which a network's latency_s is to allow. */
 #include "source_geos.h"
 
 #include "core/instant.h"
@@ -26,7 +27,7 @@ static bool probe(const struct sq_file *f)
 
 static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, struct sq_err *e)
 {
-    struct sq_frame_info info = {.kind = SQ_KIND_SATELLITE, .time = sq_geos_middle(f), .product = "CRR",
+    struct sq_frame_info info = {.kind = SQ_KIND_SATELLITE, .product = "CRR",
                                  .channel = "crr_rate", .units = "mm h-1"};
     double nominal = sq_geos_time(f, "nominal_product_time");
     char crs[SQ_CRS_MAX], units[16];
@@ -34,8 +35,7 @@ static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, stru
     if (nc_inq_varid(f->nc, "crr_intensity", &var) || !sq_netcdf_text(f->nc, var, "units", units, sizeof units) ||
         strcmp(units, "mm/h") || !sq_netcdf_text(f->nc, NC_GLOBAL, "gdal_projection", crs, sizeof crs))
         return sq_fail(e, SQ_FAILED, "%s: no crr_intensity in mm/h", f->path);
-    if (info.time == SQ_NO_TIME && !isnan(nominal))
-        info.time = (int64_t)nominal;
+    info.time = isnan(nominal) ? sq_geos_middle(f) : (int64_t)nominal;
     enum sq_status st = sq_geos_grid(f, var, crs, &info.grid, e);
     return st ? st : sq_frames_add(list, &info, e);
 }

@@ -16,7 +16,7 @@ static void a_satellite_file_is_described(void **state)
     REQUIRE(strstr(s->out, "+proj=geos") && strstr(s->out, "+sweep=x"));
     REQUIRE(strstr(s->out, "\n  abi02: 100.0 % of the cells observed, up to 0.2711, not corrected for parallax\n"));
     REQUIRE(strstr(s->out, "\n  abi16: 100.0 % of the cells observed, up to 143 K, not corrected for parallax\n"));
-    REQUIRE(strstr(s->out, "crr.nc: nwcsaf, CRR, 1 frame, 2018-06-01T07:10:40Z\n"));
+    REQUIRE(strstr(s->out, "crr.nc: nwcsaf, CRR, 1 frame, 2018-06-01T07:00:00Z\n"));
     REQUIRE(strstr(s->out, "newest frame: 83.3 % of the cells observed, up to 34.10 mm/h, corrected for parallax\n"));
     s = squall("info", "--set", "cloud_top_m=9000", abi);
     require_done(s);
