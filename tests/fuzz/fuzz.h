@@ -1,7 +1,8 @@
 /* What every fuzz target includes. A target takes any bytes and must neither crash nor leak; it asserts
  * what must hold whatever the bytes were. Parsers of text or memory take the bytes as they are; readers
- * of files get them through fuzz_file. Readers of HDF5 run in the target's own process, where a fuzzer sees what
- * they do, and so meet libhdf5's own faults, which squall keeps in a process apart: those are not ours to mend. */
+ * of files get them through fuzz_file. Readers that do with classic netCDF are fuzzed in that, whose parser stands up to
+ * anything; those of formats that are HDF5 alone (ODIM, KNMI, stacks) meet libhdf5's own faults, which squall keeps in a
+ * process apart: tools/fuzz counts them and goes on. */
 #ifndef SQ_TESTS_FUZZ_H
 #define SQ_TESTS_FUZZ_H
 

@@ -4,6 +4,7 @@
 #include "ingest/small_abi.h"
 #include "ingest/small_grib.h"
 #include "ingest/small_hdf.h"
+#include "ingest/small_mask.h"
 #include "ingest/small_model.h"
 #include "ingest/small_radolan.h"
 #include "ingest/small_tar.h"
@@ -30,6 +31,15 @@ static void put_grib(const char *file, struct small_grib g, bool gzip)
     size_t at[8], n = small_grib(bytes, g, at);
     gzFile f = gzopen(name("grib", file), gzip ? "wb" : "wbT");
     REQUIRE(f && gzwrite(f, bytes, (unsigned)n) == (int)n && gzclose(f) == Z_OK);
+}
+
+/* A seed in HDF5 once more in the classic format, by netCDF-C's tools. */
+static void put_classic(const char *target, const char *file)
+{
+    char from[4096], command[9000];
+    snprintf(from, sizeof from, "%s", name(target, file));
+    snprintf(command, sizeof command, "nccopy -k cdf5 '%s' '%s-classic'", from, from);
+    REQUIRE(!system(command));
 }
 
 static void put_weights(const char *file)
@@ -160,6 +170,11 @@ int main(int argc, char **argv)
     small_glm_write(name("glm", "short"), false);
     small_glm_write(name("glm", "float"), true);
     small_nwcsaf_write(name("nwcsaf", "crr"));
+    static const char *const both[][2] = {{"cf", "packed"}, {"abi", "cmip"}, {"glm", "short"}, {"glm", "float"}, {"nwcsaf", "crr"}};
+    for (size_t i = 0; i < sizeof both / sizeof *both; i++)
+        put_classic(both[i][0], both[i][1]);
+    small_mask_write(name("mask", "hdf"), NC_NETCDF4, "");
+    small_mask_write(name("mask", "bytes"), NC_64BIT_DATA, "");
     static const struct small_cell word[] = {{0, 0, 0x2000 | 2500}, {1, 5, 0x8000}, {2, 3, 0x4001}, {9, 9, 0x1fff}};
     put_radolan("sum", (struct small_radolan){.n = 4, .cell = word});
     put_radolan("dbz", (struct small_radolan){.product = "RX", .n = 4, .cell = word});
