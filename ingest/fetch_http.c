@@ -391,6 +391,13 @@ static void settle(struct run *r, struct transfer *t, CURLcode code)
         settle_refusal(r, t, http);
         return;
     }
+    if (http >= 300 && !code) { /* how S3 answers for a bucket of another region: the place stands in the body alone */
+        end_request(r, t);
+        sq_fail(&j->err, SQ_FAILED, "%.250s: HTTP %ld to nowhere: the bucket has another host or region; correct its url",
+                j->url, http);
+        end_job(r, t, SQ_FAILED);
+        return;
+    }
     if (t->refusal || code) {
         bool lasting = t->verdict == REFUSE || (t->verdict != ANEW && is_lasting(code));
         snprintf(what, sizeof what, "%s", t->refusal ? t->refusal : t->why[0] ? t->why : curl_easy_strerror(code));

@@ -123,9 +123,13 @@ static struct body *make_body(struct standin *s, struct MHD_Connection *c, const
     return b;
 }
 
+/* S3 explains itself in XML. */
 static enum MHD_Result reply_status(struct standin *s, struct MHD_Connection *c, int status, const char *const *header)
 {
-    return reply(c, (unsigned)status, make_body(s, c, "", 0, 0), header);
+    char text[200];
+    int n = snprintf(text, sizeof text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>no</Message>"
+                     "<RequestId>1</RequestId></Error>", status == 301 ? "PermanentRedirect" : status == 503 ? "SlowDown" : "Other");
+    return reply(c, (unsigned)status, make_body(s, c, text, (size_t)n, 0), header);
 }
 
 /* ---- listings ----------------------------------------------------------------------------------------------- */
@@ -140,11 +144,12 @@ static void print_object(FILE *f, const struct object *o)
     fputs("<Contents><Key>", f);
     for (const char *p = o->key; *p; p++)
         *p == '&' ? fputs("&amp;", f) : *p == '<' ? fputs("&lt;", f) : fputc(*p, f);
-    fprintf(f, "</Key><LastModified>2026-06-01T12:00:00.000Z</LastModified><ETag>&quot;%s&quot;</ETag><Size>%zu</Size>"
-               "<StorageClass>STANDARD</StorageClass></Contents>", o->etag, o->n);
+    fprintf(f, "</Key><LastModified>2026-06-01T12:00:00.000Z</LastModified><ETag>&quot;%s&quot;</ETag>"
+               "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>%zu</Size>"
+               "<Owner><ID>1</ID><DisplayName/></Owner><StorageClass>STANDARD</StorageClass></Contents>", o->etag, o->n);
 }
 
-/* As S3 writes it, all on one line. The token is the number of the first key of the page. */
+/* As S3 writes it, all on one line, and with what others of its kind add. The token is the number of the first key of the page. */
 static char *list(struct standin *s, const char *prefix, const char *token, size_t *ret_n)
 {
     struct object *found[OBJECTS_MAX];
@@ -160,10 +165,11 @@ static char *list(struct standin *s, const char *prefix, const char *token, size
     int end = first + page < n ? first + page : n;
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
           "<Name>stand-in</Name>", f);
-    fprintf(f, "<Prefix>%s</Prefix><KeyCount>%d</KeyCount><MaxKeys>%d</MaxKeys><IsTruncated>%s</IsTruncated>", prefix,
-            end - first, page, end < n ? "true" : "false");
+    fprintf(f, "<Prefix>%s</Prefix>", prefix);
     if (end < n)
         fprintf(f, "<NextContinuationToken>%d/+&amp;=</NextContinuationToken>", end);
+    fprintf(f, "<KeyCount>%d</KeyCount><MaxKeys>%d</MaxKeys><IsTruncated>%s</IsTruncated>", end - first, page,
+            end < n ? "true" : "false");
     for (int i = first; i < end; i++)
         print_object(f, found[s->reversed ? n - 1 - i : i]);
     fputs("</ListBucketResult>", f);

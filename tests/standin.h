@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum standin_fault {
-    STANDIN_STATUS,      /* HTTP status `value`, with an empty body */
+    STANDIN_STATUS,      /* HTTP status `value`, with what S3 says then */
     STANDIN_RETRY_AFTER, /* 503, Retry-After: `value` */
     STANDIN_SLOW,        /* `value` ms after every 4 kB */
     STANDIN_CUT,         /* the connection is closed half-way through the body */

@@ -1,32 +1,14 @@
 /* From end to end: an hour of simulated weather, published as MRMS, GOES and HRRR publish theirs by a server that is
  * not always well, is fetched, aligned and forecast. */
-#include "program.h"
+#include "bucket.h"
 
-#include "../standin.h"
 #include "serve.h"
 
 #include <math.h>
 #include <sys/resource.h>
-#include <zlib.h>
 
 #define FROM "2026-06-01T20:00:00Z"
 #define TO "2026-06-01T21:00:00Z"
-
-static struct standin *server;
-
-static int set_up(void **state)
-{
-    (void)state;
-    setenv("no_proxy", "*", 1);
-    server = standin_start();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    standin_stop(server);
-    return test_end(state);
-}
 
 /* ---- publishing ------------------------------------------------------------------------------------------------- */
 
@@ -44,13 +26,9 @@ static uint8_t *load(const char *path, size_t *ret_n)
 
 static void put_gzipped(const char *key, const uint8_t *bytes, size_t n)
 {
-    size_t room = n + n / 100 + 1000;
-    uint8_t *out = malloc(room);
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)n, .next_out = out, .avail_out = (uInt)room};
-    REQUIRE(out && deflateInit2(&z, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    REQUIRE(deflate(&z, Z_FINISH) == Z_STREAM_END);
-    standin_put(server, key, out, z.total_out);
-    deflateEnd(&z);
+    size_t size;
+    char *out = bucket_gzip(bytes, n, &size);
+    standin_put(server, key, out, size);
     free(out);
 }
 
@@ -250,5 +228,5 @@ static void an_hour_of_weather_is_fetched_and_forecast(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(an_hour_of_weather_is_fetched_and_forecast)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, bucket_set_up, bucket_tear_down);
 }

@@ -1,32 +1,13 @@
 /* squall fetch against a stand-in for the buckets: what it brings, how it bears what goes wrong, and that nothing
  * half or damaged ever appears. */
-#include "program.h"
-
-#include "standin.h"
+#include "bucket.h"
 
 #include <time.h>
-#include <zlib.h>
 
 #define HOUR "2026-06-01T13:10:00Z" /* --to: keys are of 12 and 13 o'clock */
 enum { BIG = 400000 };
 
-static struct standin *server;
-
 /* ---- what is in the bucket ------------------------------------------------------------------------------------ */
-
-static int set_up(void **state)
-{
-    (void)state;
-    setenv("no_proxy", "*", 1);
-    server = standin_start();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    standin_stop(server);
-    return test_end(state);
-}
 
 /* A bucket without objects and faults, and data sets that point there. */
 static const char *begin(void)
@@ -51,17 +32,14 @@ static const char *begin(void)
 /* Bytes that do not shrink, in gzip; malloc'ed. */
 static char *gzipped(unsigned seed, size_t n, size_t *ret_n)
 {
-    char *raw = malloc(n), *out = malloc(n + 1000);
-    z_stream z = {.next_in = (Bytef *)raw, .avail_in = (uInt)n, .next_out = (Bytef *)out, .avail_out = (uInt)n + 1000};
+    char *raw = malloc(n);
     uint64_t x = seed + 1;
-    REQUIRE(raw && out);
+    REQUIRE(raw);
     for (size_t i = 0; i < n; i++) {
         x = x * 6364136223846793005u + 1442695040888963407u;
         raw[i] = (char)(x >> 56);
     }
-    REQUIRE(deflateInit2(&z, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) == Z_OK && deflate(&z, Z_FINISH) == Z_STREAM_END);
-    *ret_n = z.total_out;
-    deflateEnd(&z);
+    char *out = bucket_gzip(raw, n, ret_n);
     free(raw);
     return out;
 }
@@ -337,6 +315,10 @@ static void what_lasts_is_named(void **state)
     require_refusal(FETCH("radar", "-n", "3"), 1, "HTTP 403");
     assert_int_equal(standin_count(server, "120239.gz"), 5); /* not tried again */
     standin_heal(server);
+    standin_fault(server, "120239.gz", STANDIN_STATUS, 301, -1); /* a bucket of another region */
+    require_refusal(FETCH("radar", "-n", "3"), 1, "HTTP 301 to nowhere");
+    assert_int_equal(standin_count(server, "120239.gz"), 6);
+    standin_heal(server);
     standin_fault(server, "120239.gz", STANDIN_STATUS, 404, -1);
     require_refusal(FETCH("radar", "-n", "3"), 75, "not there");
     standin_heal(server);
@@ -354,6 +336,7 @@ static void broken_listings_are_named(void **state)
     (void)state;
     begin();
     put_radar(4, 1000);
+    standin_fault(server, "prefix=", STANDIN_STATUS, 503, 1); /* "SlowDown" */
     standin_fault(server, "prefix=", STANDIN_CUT, 0, 2);
     require_done(FETCH("radar"));
     standin_fault(server, "prefix=", STANDIN_SHORT, 0, -1);
@@ -587,5 +570,5 @@ int main(void)
         cmocka_unit_test(only_the_wanted_fields_of_a_model_are_fetched),
         cmocka_unit_test(a_wrong_index_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, bucket_set_up, bucket_tear_down);
 }
