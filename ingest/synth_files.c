@@ -56,6 +56,9 @@ static enum sq_status cover(const struct sq_grid *domain, const char *crs, doubl
         return s;
     const double west = floor((low[0] - x) / step), north = floor((y - high[1]) / step);
     const double nx = ceil((high[0] - x) / step) - west + 1, ny = ceil((y - low[1]) / step) - north + 1;
+    if (!strcmp(crs, SQ_CRS_LONLAT) && nx * step > 180)
+        return sq_fail(e, SQ_FAILED, "the grid crosses the date line or holds a pole, where MRMS's longitudes break off: "
+                       "choose another place");
     if (!whole || nx > SQ_GRID_MAX || ny > SQ_GRID_MAX)
         return sq_fail(e, SQ_FAILED, "the grid lies where '%s' does not see it: choose one in or near North America", crs);
     *ret = (struct sq_grid){(int)nx, (int)ny, x + west * step, y - north * step, step, step, ""};

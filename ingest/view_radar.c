@@ -15,7 +15,7 @@
 #define STANDS 0.75       /* of the lattice's places, that it has a site; its middle always has */
 #define WATCH_S 7200      /* in every such span a site may fall silent once */
 #define SILENT 0.03
-#define NOISE_DB 0.7
+#define NOISE_DB 0.4
 
 struct site {
     uint64_t key;
@@ -170,7 +170,9 @@ static void sweep(const struct sq_radars *r, int index, const float *rate, float
         }
 }
 
-/* Two-way loss by rain on the way, dB, in place of `count`; 0.0018 R^1.05 dB/km one way is C band's. */
+/* Two-way loss by rain on the way, dB, in place of `count`; 0.0018 R^1.05 dB/km one way is C band's, and the site's
+ * processing makes up for most of it. */
+#define LOSS_LEFT 0.3f
 static void attenuate(float *polar, float *count)
 {
     for (int a = 0; a < AZIMUTHS; a++) {
@@ -178,8 +180,8 @@ static void attenuate(float *polar, float *count)
         for (int k = 0; k < BINS; k++) {
             const int bin = a * BINS + k;
             polar[bin] = last = count[bin] > 0 ? polar[bin] / count[bin] : last; /* a ray is thin near the site */
-            count[bin] = fminf(loss, 15);
-            loss += 2 * 0.0018f * powf(last, 1.05f);
+            count[bin] = fminf(loss, 8);
+            loss += LOSS_LEFT * 2 * 0.0018f * powf(last, 1.05f);
         }
     }
 }

@@ -45,32 +45,36 @@ static void make_flow(struct sq_world *w, uint64_t *state)
     double lie = heading + draw(state, 0.25, 0.75) * M_PI; /* bands lie across the flow, more or less */
     w->along[0] = cos(lie);
     w->along[1] = sin(lie);
-    w->stretch = draw(state, 1, 2.2);
 }
 
 /* Moisture, instability, then the cascade from 256 km down, every scale half of the one before. Amplitudes follow a
  * power law, lifetimes too; the sums into each field have variance 1. */
 static void make_layers(struct sq_world *w, uint64_t *state)
 {
-    const double large = 0.62 - 0.22 * w->convection, cells = 0.4 - 0.4 * w->convection;
-    const double life = draw(state, 2.3, 3.6) * 3600;
+    const double large = 0.5 - 0.2 * w->convection, cells = 0.4 - 0.4 * w->convection;
+    const double life = exp(draw(state, log(0.47), log(0.95))) * 3600, stretch = draw(state, 1, 2.2);
     double power[3] = {0};
     for (int i = 0; i < SQ_WORLD_LAYERS; i++) {
         struct sq_world_layer *l = &w->layer[i];
         const double turn = draw(state, 0, 2 * M_PI);
-        *l = (struct sq_world_layer){.turn = {cos(turn), sin(turn)}, .offset = draw(state, 0, 1)};
+        *l = (struct sq_world_layer){.turn = {cos(turn), sin(turn)}, .offset = draw(state, 0, 1), .stretch = 1};
         if (i < 2) {
-            *l = (struct sq_world_layer){i ? 480 * KM : 640 * KM, i ? 16 * 3600 : 20 * 3600, i ? 0.4 : 0.65, i ? 1 : 0.6,
-                                         {l->turn[0], l->turn[1]}, l->offset, i ? 2 : 0};
+            l->spacing_m = i ? 480 * KM : 640 * KM;
+            l->life_s = (i ? 20 : 24) * 3600;
+            l->drift = i ? 0.6 : 0.8;
+            l->amplitude = i ? 1 : 0.35;
+            l->into = i ? 2 : 0;
         } else {
             l->spacing_m = ldexp(256 * KM, 2 - i);
-            l->life_s = life * pow(l->spacing_m / (48 * KM), 0.75);
+            l->life_s = life * pow(l->spacing_m / (8 * KM), 0.9);
             l->drift = 1;
             l->into = l->spacing_m < 50 * KM;
-            l->amplitude = pow(l->spacing_m / (256 * KM), l->into ? cells : large);
+            l->amplitude = pow(l->spacing_m / (256 * KM), l->into ? cells : large) * (i == 2 ? 0.8 : 1);
             if (l->spacing_m < 8 * KM)
                 l->amplitude *= pow(l->spacing_m / (8 * KM), 0.8); /* below a cell rain is smooth */
         }
+        if (l->into == 0)
+            l->stretch = stretch;
         power[l->into] += l->amplitude * l->amplitude;
     }
     for (int i = 0; i < SQ_WORLD_LAYERS; i++)
@@ -83,7 +87,7 @@ void sq_world_make(struct sq_world *w, uint64_t seed, double lon, double lat)
     *w = (struct sq_world){.seed = state, .lon = lon, .lat = lat};
     snprintf(w->crs, sizeof w->crs, "+proj=aeqd +lat_0=%.6f +lon_0=%.6f +datum=WGS84 +units=m +no_defs", lat, lon);
     w->convection = draw(&state, 0, 1);
-    w->coverage = exp(draw(&state, log(0.14), log(0.32))) * (1.25 - 0.7 * w->convection);
+    w->coverage = exp(draw(&state, log(0.17), log(0.4))) * (1.15 - 0.55 * w->convection);
     w->level = quantile(w->coverage);
     make_flow(w, &state);
     make_layers(w, &state);
@@ -132,13 +136,11 @@ double sq_world_warmth(const struct sq_world *w, double t)
     return cos((hour - 16) * M_PI / 12);
 }
 
-/* A parabola in the logarithm, fitted by hand to wet-rate quantiles of radar events from widespread rain (rates of
- * some tenths, steep above) to thunderstorms (sharp edges, levelling off). */
+/* From events: the logarithm of the rate over its least rises as a power of the excess, less than linearly: steep edges,
+ * and a heavy tail. */
 float sq_world_rate(float excess, float kind)
 {
-    const float first = 0.2f + 0.45f * kind, rise = 1.35f + 1.25f * kind, bend = 0.06f + 0.18f * kind;
     if (!(excess >= 0))
         return isnan(excess) ? excess : 0;
-    float x = fminf(excess, rise / (2 * bend));
-    return fminf(150, first * expf(rise * x - bend * x * x));
+    return fminf(180, 0.1f * expf((2.3f + 2.3f * kind) * powf(excess, 0.66f - 0.14f * kind)));
 }

@@ -20,6 +20,7 @@ struct sq_world_layer {
     double life_s;         /* from one draw to the next, between which it is cross-faded */
     double drift;          /* share of the flow that carries it */
     double amplitude;
+    double stretch;        /* bands: patterns are longer than wide, along sq_world's `along` */
     double turn[2];        /* cosine, sine: each lattice is turned, so that none shows */
     double offset;         /* of its draws in time, [0, 1) */
     int into;              /* 0 large, 1 small, 2 kind */
@@ -37,7 +38,7 @@ struct sq_world {
         double speed_ms;       /* amplitude of the velocity */
         double phase, rate;    /* rad, rad/s */
     } wave[SQ_WORLD_WAVES];
-    double along[2], stretch;  /* bands: patterns are longer than wide */
+    double along[2];           /* unit vector along bands of rain */
     struct sq_world_layer layer[SQ_WORLD_LAYERS];
 };
 

@@ -90,7 +90,7 @@ struct draw {
 static void to_lattice(const struct sq_world *w, const struct sq_world_layer *l, size_t n, double *x, double *y)
 {
     for (size_t i = 0; i < n; i++) {
-        double u = (x[i] * w->along[0] + y[i] * w->along[1]) / w->stretch;
+        double u = (x[i] * w->along[0] + y[i] * w->along[1]) / l->stretch;
         double v = y[i] * w->along[0] - x[i] * w->along[1];
         x[i] = (u * l->turn[0] - v * l->turn[1]) / l->spacing_m;
         y[i] = (u * l->turn[1] + v * l->turn[0]) / l->spacing_m;
@@ -209,13 +209,13 @@ SQ_HOT static void add_row(const float *lattice, int w, float weight, int n, con
 }
 
 /* From the three sums to what they mean: convection has more of its variance in small cells, needs the sun, and
- * covers less. */
+ * covers less; where it rains far and wide there is less of it. */
 static void finish_row(const struct sq_world *w, double warmth, double more, int n, const float *const sum[3],
                        float *excess, float *kind)
 {
     const double base = w->convection * (1 + 0.25 * warmth);
     for (int c = 0; c < n; c++) {
-        const float k = fminf(1, fmaxf(0, (float)base + 0.22f * sum[2][c]));
+        const float k = fminf(1, fmaxf(0, (float)base + 0.22f * sum[2][c] - 0.12f * sum[0][c]));
         const float small = 0.42f + 0.3f * k, large = sqrtf(1 - small * small);
         const float level = (float)(w->level - more) - 0.45f * k * (float)warmth;
         kind[c] = k;

@@ -52,7 +52,7 @@ static enum sq_status domain(const struct what *w, struct sq_grid *ret, struct s
 {
     *ret = w->views == FILE_RADAR || w->views == FILE_TRUTH ? coast : plains;
     const double cells = w->size_km / w->cell_km;
-    if (!(cells >= 1 && cells <= SQ_GRID_MAX))
+    if (!(cells >= 2 && cells <= SQ_GRID_MAX))
         return sq_fail(e, SQ_USAGE, "synth: --size %g and --cell %g give no grid; see squall synth --help", w->size_km,
                        w->cell_km);
     ret->nx = ret->ny = (int)cells;

@@ -1,7 +1,9 @@
 /* bench_world [-o DIR] [-n SEEDS] [EVENT...]: the simulated world beside real events, in a table and, with -o, in plots.
  *
- * Worlds are seeds 1 to SEEDS (12) on 512 x 512 km at 1 km, three hours of radar every 5 minutes. Events were chosen for
- * their rain, so worlds with less than 5 % of it are shown, but left out of the summary. */
+ * Worlds are seeds 1 to SEEDS (16) on 512 x 512 km at 2 km, three hours of radar every 5 minutes. Events were chosen for
+ * their rain, so worlds with less than 5 % of it are shown, but left out of the summary. What satellite and model
+ * make of the same worlds follows. */
+#include "view_stats.h"
 #include "weather_stats.h"
 #include "core/publish.h"
 #include "ingest.h"
@@ -13,10 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST = 64, FRAMES = 37, ROWS = 7 + SCALES + 4 };
+enum { MOST = 64, FRAMES = 37, ROWS = 3 + QUANTILES + SCALES + 4 };
 #define WET_ENOUGH 0.05
 
-static const struct sq_grid grid = {512, 512, -255500, 255500, 1000, 1000,
+static const struct sq_grid grid = {256, 256, -255000, 255000, 2000, 2000,
                                     "+proj=laea +lat_0=51.5 +lon_0=4 +datum=WGS84 +units=m +no_defs"};
 
 static enum sq_status measure(char *path, struct weather_stats *ret, struct sq_err *e)
@@ -35,10 +37,15 @@ static enum sq_status measure(char *path, struct weather_stats *ret, struct sq_e
     return s;
 }
 
-static enum sq_status simulate(uint64_t seed, struct weather_stats *ret, struct sq_err *e)
+static int64_t start_of(int seed)
+{
+    return 1780315200 + (int64_t)seed * 3 * 3600;
+}
+
+static enum sq_status simulate(int seed, struct weather_stats *ret, struct sq_err *e)
 {
     const struct sq_synth_params p = {
-        .seed = seed, .n_frames = FRAMES, .step_s = 300, .start = 1780315200 + (int64_t)seed * 3 * 3600, .grid = grid};
+        .seed = (uint64_t)seed, .n_frames = FRAMES, .step_s = 300, .start = start_of(seed), .grid = grid};
     char path[] = "/tmp/squall_world_XXXXXX";
     int fd = mkstemp(path);
     if (fd < 0)
@@ -72,16 +79,20 @@ static void numbers(const struct weather_stats *w, double ret[ROWS])
 
 static void head(void)
 {
-    printf("%-22s   wet   >=1 |   q50   q90   q99  q99.9 |  beta | life, min, of 4 8 16 32 64 128 km   |  m/s growth "
+    printf("%-22s   wet   >=1 |   q50   q90   q99  q99.9  most |  beta | life, min, of 4 8 16 32 64 128 km   |  m/s growth "
            "fresh trend\n", "");
 }
 
 static void line(const char *name, const double v[ROWS])
 {
-    printf("%-22.22s %5.3f %5.3f | %5.2f %5.2f %5.1f %6.1f | %5.2f |", name, v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
+    const double *life = v + 3 + QUANTILES, *rest = life + SCALES;
+    printf("%-22.22s %5.3f %5.3f |", name, v[0], v[1]);
+    for (int q = 0; q < QUANTILES; q++)
+        printf(q < 2 ? " %5.2f" : " %5.1f", v[2 + q]);
+    printf(" | %5.2f |", life[-1]);
     for (int j = 0; j < SCALES; j++)
-        printf(" %5.0f", v[7 + j]);
-    printf(" | %4.0f %6.2f %5.2f %5.2f\n", v[13], v[14], v[15], v[16]);
+        printf(" %5.0f", life[j]);
+    printf(" | %4.0f %6.2f %5.2f %5.2f\n", rest[0], rest[1], rest[2], rest[3]);
     fflush(stdout);
 }
 
@@ -184,7 +195,7 @@ static enum sq_status draw(const char *dir, const char *name, const char *title,
 
 static enum sq_status plots(const char *dir, const struct group g[2], struct sq_err *e)
 {
-    static const double octave[SCALES] = {2, 3, 4, 5, 6, 7}, share[QUANTILES] = {1, 2, 3, 4};
+    static const double octave[SCALES] = {2, 3, 4, 5, 6, 7}, share[QUANTILES] = {1, 2, 3, 4, 5};
     enum sq_status s = sq_publish_folder(dir, e);
     if (!s)
         s = draw(dir, "spectrum", "Variance of log rate by scale", "scale, log2 km", "variance", true, SCALES, octave, g,
@@ -193,7 +204,7 @@ static enum sq_status plots(const char *dir, const struct group g[2], struct sq_
         s = draw(dir, "life", "Life along the motion by scale", "scale, log2 km", "minutes to 1/e", true, SCALES, octave,
                  g, life_of, e);
     if (!s)
-        s = draw(dir, "rates", "Rates of wet cells", "quantile: 0.5, 0.9, 0.99, 0.999", "mm/h", true, QUANTILES, share, g,
+        s = draw(dir, "rates", "Rates of wet cells", "quantile: 0.5, 0.9, 0.99, 0.999, largest", "mm/h", true, QUANTILES, share, g,
                  quantile_of, e);
     if (!s)
         s = draw(dir, "correlation", "Correlation along the motion at 16 km", "lag, min", "correlation", false, LAGS,
@@ -224,7 +235,7 @@ static enum sq_status show_worlds(int seeds, struct weather_stats *w, int *ret_n
     for (int i = 1; i <= seeds && !s; i++) {
         char name[32];
         double v[ROWS];
-        s = simulate((uint64_t)i, &w[*ret_n], e);
+        s = simulate(i, &w[*ret_n], e);
         snprintf(name, sizeof name, "world %d", i);
         numbers(&w[*ret_n], v);
         if (!s)
@@ -234,12 +245,35 @@ static enum sq_status show_worlds(int seeds, struct weather_stats *w, int *ret_n
     return s;
 }
 
+/* Means over the first worlds. */
+static enum sq_status show_views(int seeds, struct sq_err *e)
+{
+    double sum[VIEW_ROWS][VIEW_COLUMNS] = {{0}}, n[VIEW_ROWS][VIEW_COLUMNS] = {{0}}, v[VIEW_ROWS][VIEW_COLUMNS];
+    enum sq_status s = SQ_OK;
+    for (int i = 1; i <= seeds && !s; i++) {
+        s = view_stats((uint64_t)i, start_of(i), v, e);
+        for (int r = 0; r < VIEW_ROWS && !s; r++)
+            for (int c = 0; c < view_row[r].n; c++)
+                if (!isnan(v[r][c])) { /* a dry one correlates with nothing */
+                    sum[r][c] += v[r][c];
+                    n[r][c]++;
+                }
+    }
+    for (int r = 0; r < VIEW_ROWS && !s; r++) {
+        printf("%-52s", view_row[r].name);
+        for (int c = 0; c < view_row[r].n; c++)
+            printf(" %6.2f", sum[r][c] / n[r][c]);
+        printf("\n");
+    }
+    return s;
+}
+
 int main(int argc, char **argv)
 {
     static struct weather_stats events[MOST], worlds[MOST];
     const char *dir = NULL;
     struct sq_err err = {0};
-    int seeds = 12, n_worlds = 0;
+    int seeds = 16, n_worlds = 0;
     for (int o; (o = getopt(argc, argv, "o:n:")) != -1;) {
         if (o == 'o')
             dir = optarg;
@@ -257,6 +291,8 @@ int main(int argc, char **argv)
         summary("worlds", n_worlds, worlds);
         if (dir)
             s = plots(dir, (const struct group[]){{n_events, events}, {n_worlds, worlds}}, &err);
+        if (!s)
+            s = show_views(seeds, &err);
     }
     if (s)
         fprintf(stderr, "bench_world: %s\n", err.text);

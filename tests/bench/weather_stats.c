@@ -20,7 +20,7 @@ static int ascending(const void *a, const void *b)
 
 static enum sq_status intensities(const struct sq_cube *c, struct weather_stats *ret, struct sq_err *e)
 {
-    static const double level[QUANTILES] = {0.5, 0.9, 0.99, 0.999};
+    static const double level[QUANTILES] = {0.5, 0.9, 0.99, 0.999, 1};
     size_t seen = 0, wet = 0, rain = 0, cells = sq_grid_cells(&c->grid);
     void *block;
     enum sq_status s = sq_alloc(&block, cells * (size_t)c->n, sizeof(float), "rates", e);

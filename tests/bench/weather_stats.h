@@ -4,11 +4,11 @@
 
 #include "core/cube.h"
 
-enum { SCALES = 6, SCALE_KM = 4, LAGS = 9, QUANTILES = 4 }; /* scales 4, 8 ... 128 km */
+enum { SCALES = 6, SCALE_KM = 4, LAGS = 9, QUANTILES = 5 }; /* scales 4, 8 ... 128 km */
 
 struct weather_stats {
     double wet, rain;             /* fraction of observed cells with at least 0.1, 1 mm/h */
-    double quantile[QUANTILES];   /* of rates of at least 0.1 mm/h: 0.5, 0.9, 0.99, 0.999 */
+    double quantile[QUANTILES];   /* of rates of at least 0.1 mm/h: 0.5, 0.9, 0.99, 0.999, and the largest */
     double variance[SCALES];      /* of log rate, between blocks of a scale and of twice that */
     double slope;                 /* beta of the power spectrum k^-beta, 4 to 64 km */
     double correlation[SCALES][LAGS]; /* of those bands with what the motion carried there */

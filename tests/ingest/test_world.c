@@ -265,7 +265,7 @@ static void rates_rise(void **state)
             REQUIRE(sq_world_rate(x, kind) >= last);
             last = sq_world_rate(x, kind);
         }
-        REQUIRE(last <= 150);
+        REQUIRE(last <= 180);
     }
     REQUIRE(sq_world_rate(2.5f, 1) > 4 * sq_world_rate(2.5f, 0)); /* convection is heavier */
 }
