@@ -1,21 +1,18 @@
-/* One grid onto another. The plan holds, for every target cell and a rim of one, where its centre lies in the
- * source, counted in source cells. PROJ is asked on a coarse lattice; a block is interpolated from its corners
- * where its middle and the middles of its sides come out right, and quartered where they do not.
+/* One grid onto another, by the places that regrid_places.h finds.
  *
  * One rule samples for all methods: a box, as wide as a part of the target cell but at most one source cell,
  * takes the mean of the source cells under it. A box of width 1 is bilinear interpolation, and boxes that tile
  * the target cell give its area mean. */
+#include "regrid_places.h"
 #include "source.h"
-#include "core/crs.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 32, PARTS = 256 };
+enum { PARTS = 256 };
 #define TAPS_MAX ((size_t)1 << 24)
 #define CELL_TAPS_MAX 400
-static const double tolerance = 0.05;       /* source cells, at the middles, where the error is greatest */
 static const float enough = 0.5f - 1e-4f;   /* half of the weight, but for rounding */
 static const double coarser = 1.5 - 1e-3;
 
@@ -40,104 +37,6 @@ struct taps {
     struct tap *tap;
     size_t n, room;
 };
-
-/* ---- positions ---------------------------------------------------------------------------------------- */
-
-struct way {
-    struct sq_crs_map *map; /* NULL: both grids are on one map */
-    const struct sq_grid *from, *to;
-    double turn; /* columns in 360 degrees, 0 where columns are not degrees */
-};
-
-/* Exact: n places given as target column x and row y become source columns and rows. */
-static void locate(const struct way *w, size_t n, double *x, double *y)
-{
-    for (size_t i = 0; i < n; i++) {
-        x[i] = sq_grid_x(w->to, x[i]);
-        y[i] = sq_grid_y(w->to, y[i]);
-    }
-    if (w->map)
-        sq_crs_forward(w->map, n, x, y);
-    for (size_t i = 0; i < n; i++) {
-        x[i] = (x[i] - w->from->x0) / w->from->dx;
-        y[i] = (w->from->y0 - y[i]) / w->from->dy;
-    }
-}
-
-/* The column beside `near`, not a turn round the earth away from it. */
-static double unwind(double col, double near, double turn)
-{
-    return turn > 0 ? near + remainder(col - near, turn) : col;
-}
-
-static void store(struct sq_regrid *r, const struct way *w, int i, int j, double col, double row)
-{
-    size_t at = (size_t)(j + 1) * r->stride + (size_t)(i + 1);
-    if (w->turn > 0)
-        col -= w->turn * floor((col + 0.5) / w->turn);
-    r->col[at] = (float)col;
-    r->row[at] = (float)row;
-}
-
-static double blend(const double c[4], double u, double v)
-{
-    return (c[0] * (1 - u) + c[1] * u) * (1 - v) + (c[2] * (1 - u) + c[3] * u) * v;
-}
-
-/* Whether the corners (points 0 to 3 of 9) predict the other five. */
-static bool corners_suffice(const double x[9], const double y[9], const double u[9], const double v[9])
-{
-    for (int k = 4; k < 9; k++)
-        if (!(fabs(blend(x, u[k], v[k]) - x[k]) < tolerance && fabs(blend(y, u[k], v[k]) - y[k]) < tolerance))
-            return false;
-    return true;
-}
-
-/* Fills target columns i0 to i1 and rows j0 to j1, both included. */
-static void fill(struct sq_regrid *r, const struct way *w, int i0, int i1, int j0, int j1)
-{
-    static const double u[9] = {0, 1, 0, 1, 0.5, 0, 1, 0.5, 0.5}, v[9] = {0, 0, 1, 1, 0.5, 0.5, 0.5, 0, 1};
-    double x[9], y[9];
-    double near = NAN;
-    int lost = 0;
-    if (i1 - i0 < 3 && j1 - j0 < 3) {
-        int n = 0, nx = i1 - i0 + 1, ny = j1 - j0 + 1;
-        for (; n < nx * ny; n++) {
-            x[n] = i0 + n % nx;
-            y[n] = j0 + n / nx;
-        }
-        locate(w, (size_t)n, x, y);
-        while (n--)
-            store(r, w, i0 + n % nx, j0 + n / nx, x[n], y[n]);
-        return;
-    }
-    for (int k = 0; k < 9; k++) {
-        x[k] = i0 + u[k] * (i1 - i0);
-        y[k] = j0 + v[k] * (j1 - j0);
-    }
-    locate(w, 9, x, y);
-    for (int k = 0; k < 9; k++) {
-        near = isnan(near) ? x[k] : near;
-        x[k] = unwind(x[k], near, w->turn);
-        lost += isnan(x[k]);
-    }
-    if (lost < 9 && !corners_suffice(x, y, u, v)) {
-        int im = (i0 + i1) / 2, jm = (j0 + j1) / 2;
-        fill(r, w, i0, im, j0, jm);
-        if (im < i1)
-            fill(r, w, im + 1, i1, j0, jm);
-        if (jm < j1)
-            fill(r, w, i0, im, jm + 1, j1);
-        if (im < i1 && jm < j1)
-            fill(r, w, im + 1, i1, jm + 1, j1);
-        return;
-    }
-    for (int j = j0; j <= j1; j++)
-        for (int i = i0; i <= i1; i++) {
-            double s = i1 > i0 ? (double)(i - i0) / (i1 - i0) : 0, t = j1 > j0 ? (double)(j - j0) / (j1 - j0) : 0;
-            store(r, w, i, j, blend(x, s, t), blend(y, s, t));
-        }
-}
 
 /* ---- from positions to cells --------------------------------------------------------------------------- */
 
@@ -399,11 +298,6 @@ static inline float value_at(const struct sq_regrid *r, const float *src, const 
 
 /* ---- the plan ------------------------------------------------------------------------------------------ */
 
-static float turn_of(const struct sq_grid *from)
-{
-    return sq_grid_geographic(from) ? (float)(360 / from->dx) : 0;
-}
-
 /* Counts target cells inside the source; *ret_factor: how many times coarser they are, on average. */
 static size_t survey(const struct sq_regrid *r, double *ret_factor)
 {
@@ -414,7 +308,7 @@ static size_t survey(const struct sq_regrid *r, double *ret_factor)
             size_t at = (size_t)(j + 1) * r->stride + (size_t)(i + 1);
             if (!inside(r, r->col[at], r->row[at]))
                 continue;
-            struct shape c = shape_at(r, at, turn_of(&r->from));
+            struct shape c = shape_at(r, at, (float)sq_places_turn(&r->from));
             sum += sqrt(fabs((double)c.col_i * c.row_j - (double)c.col_j * c.row_i));
             n++;
         }
@@ -425,7 +319,6 @@ static size_t survey(const struct sq_regrid *r, double *ret_factor)
 enum sq_status sq_regrid_create(const struct sq_grid *from, const struct sq_grid *to, enum sq_regrid_method method,
                                 struct sq_regrid **ret, struct sq_err *e)
 {
-    struct way w = {.from = from, .to = to};
     struct sq_regrid *r = NULL;
     size_t cells = ((size_t)to->nx + 2) * ((size_t)to->ny + 2);
     enum sq_status status;
@@ -434,19 +327,14 @@ enum sq_status sq_regrid_create(const struct sq_grid *from, const struct sq_grid
         return status;
     if ((status = sq_alloc((void **)&r, 1, sizeof *r, "a regridding plan", e)) ||
         (status = sq_alloc((void **)&r->col, cells, sizeof *r->col, "a regridding plan", e)) ||
-        (status = sq_alloc((void **)&r->row, cells, sizeof *r->row, "a regridding plan", e)))
-        goto fail;
-    if (strcmp(from->crs, to->crs) && (status = sq_crs_map_create(to->crs, from->crs, &w.map, e)))
+        (status = sq_alloc((void **)&r->row, cells, sizeof *r->row, "a regridding plan", e)) ||
+        (status = sq_places_find(from, to, r->col, r->row, e)))
         goto fail;
     r->from = *from;
     r->to = *to;
     r->stride = (size_t)to->nx + 2;
-    w.turn = sq_grid_geographic(from) ? 360 / from->dx : 0;
-    r->period = w.turn > 0 && from->nx > w.turn - 0.01 ? (int)lround(w.turn) : 0;
-    for (int j = -1; j <= to->ny; j += BLOCK)
-        for (int i = -1; i <= to->nx; i += BLOCK)
-            fill(r, &w, i, i + BLOCK > to->nx ? to->nx : i + BLOCK - 1, j,
-                 j + BLOCK > to->ny ? to->ny : j + BLOCK - 1);
+    const double turn = sq_places_turn(from);
+    r->period = turn > 0 && from->nx > turn - 0.01 ? (int)lround(turn) : 0;
     if (!survey(r, &factor)) {
         status = sq_fail(e, SQ_FAILED, "the target grid (%d x %d cells) lies outside of the data", to->nx, to->ny);
         goto fail;
@@ -455,7 +343,6 @@ enum sq_status sq_regrid_create(const struct sq_grid *from, const struct sq_grid
     *ret = r;
     r = NULL;
 fail:
-    sq_crs_map_destroy(&w.map);
     sq_regrid_destroy(&r);
     return status;
 }
@@ -471,7 +358,7 @@ struct sq_window sq_regrid_window(const struct sq_regrid *r)
             size_t at = (size_t)(j + 1) * r->stride + (size_t)(i + 1);
             if (!inside(r, r->col[at], r->row[at]))
                 continue;
-            struct shape c = shape_at(r, at, turn_of(&r->from));
+            struct shape c = shape_at(r, at, (float)sq_places_turn(&r->from));
             float half[2] = {(fabsf(c.col_i) + fabsf(c.col_j)) / 2, (fabsf(c.row_i) + fabsf(c.row_j)) / 2};
             lo[0] = fminf(lo[0], r->col[at] - half[0]), hi[0] = fmaxf(hi[0], r->col[at] + half[0]);
             lo[1] = fminf(lo[1], r->row[at] - half[1]), hi[1] = fmaxf(hi[1], r->row[at] + half[1]);
@@ -498,7 +385,7 @@ void sq_regrid_destroy(struct sq_regrid **r)
 void sq_regrid_prepare(struct sq_regrid *r)
 {
     const size_t cells = sq_grid_cells(&r->to);
-    float turn = turn_of(&r->from);
+    float turn = (float)sq_places_turn(&r->from);
     struct taps *t = NULL;
     size_t n = 0;
     bool fits = !r->taps && !sq_alloc((void **)&t, 1, sizeof *t, "weights", NULL) &&
@@ -517,7 +404,7 @@ void sq_regrid_prepare(struct sq_regrid *r)
 
 void sq_regrid_apply(const struct sq_regrid *r, const float *src, float *dst)
 {
-    float turn = turn_of(&r->from);
+    float turn = (float)sq_places_turn(&r->from);
     if (r->taps) {
         apply_taps(r->taps, sq_grid_cells(&r->to), src, dst);
         return;
@@ -529,7 +416,7 @@ void sq_regrid_apply(const struct sq_regrid *r, const float *src, float *dst)
 
 void sq_regrid_weighted(const struct sq_regrid *r, const float *src, const float *quality, float *dst)
 {
-    float turn = turn_of(&r->from);
+    float turn = (float)sq_places_turn(&r->from);
     if (!quality) {
         sq_regrid_apply(r, src, dst);
         return;
