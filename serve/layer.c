@@ -93,8 +93,7 @@ char *sq_layer_title(const struct sq_layer *l, char out[SQ_LAYER_TITLE_MAX])
     switch (l->kind) {
     case SQ_LAYER_PROB: snprintf(out, SQ_LAYER_TITLE_MAX, "Probability of at least %.7g mm/h", threshold); break;
     case SQ_LAYER_WITHIN:
-        snprintf(out, SQ_LAYER_TITLE_MAX,
-                 "Probability of at least %.7g mm/h within %d min: it is at least this (greatest of the leads)", threshold,
+        snprintf(out, SQ_LAYER_TITLE_MAX, "Probability of at least %.7g mm/h at some time within %d min, estimated", threshold,
                  l->window_min);
         break;
     case SQ_LAYER_NEAR:

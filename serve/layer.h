@@ -9,7 +9,7 @@
 
 enum sq_layer_kind {
     SQ_LAYER_PROB,       /* P(rate >= threshold) */
-    SQ_LAYER_WITHIN,     /* the same at any time of the next window_min minutes: at least */
+    SQ_LAYER_WITHIN,     /* the same at any lead of the next window_min minutes: sq_volume_any */
     SQ_LAYER_NEAR,       /* mean of the same over the disc of radius km */
     SQ_LAYER_PERCENTILE, /* of the rate */
     SQ_LAYER_MEAN,       /* of the rate */

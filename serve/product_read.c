@@ -192,6 +192,16 @@ enum sq_status sq_product_open(const char *path, const struct sq_forecast **ret_
     return SQ_OK;
 }
 
+const char *sq_product_path(const struct sq_product_reader *r)
+{
+    return r->path;
+}
+
+bool sq_product_sealed(const struct sq_product_reader *r)
+{
+    return !r->apart;
+}
+
 const struct sq_forecast *sq_product_forecast(const struct sq_product_reader *r)
 {
     return &r->file.f;

@@ -1,10 +1,10 @@
 #include "product_seal.h"
 
 #include <errno.h>
+#include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 enum { SEAL = 16, PART = 1 << 20 };
 
@@ -14,13 +14,13 @@ enum { SEAL = 16, PART = 1 << 20 };
 static int sum_until(FILE *f, long end, unsigned long *ret)
 {
     unsigned char *part = malloc(PART);
-    unsigned long sum = crc32(0, NULL, 0);
+    uint32_t sum = 0;
     int ok = part && !fseek(f, 0, SEEK_SET);
     while (ok && end > 0) {
         size_t n = end < PART ? (size_t)end : PART;
         ok = fread(part, 1, n, f) == n;
         if (ok)
-            sum = crc32_z(sum, part, n);
+            sum = libdeflate_crc32(sum, part, n);
         end -= (long)n;
     }
     free(part);

@@ -19,6 +19,7 @@
 
 /* Of a chunk; small enough that much of a map is nothing but dry or not covered. */
 #define CHUNK_SIDE 256
+#define BLOCK_SIDE 32
 
 enum { PROB, RATE, MEAN, OBSERVED, MAPS };
 enum { TIME, THRESHOLD, PERCENTILE, Y, X, DIMS };
@@ -295,10 +296,11 @@ static enum sq_status define(const struct sq_product_writer *w, const struct sq_
 
 /* ---- the maps ----------------------------------------------------------------------------------------- */
 
+/* Even parts, whole blocks of those in which the server holds maps, so that it need not unpack a chunk twice. */
 static size_t chunk_side(size_t cells)
 {
-    size_t parts = (cells + CHUNK_SIDE - 1) / CHUNK_SIDE;
-    return (cells + parts - 1) / parts;
+    size_t parts = (cells + CHUNK_SIDE - 1) / CHUNK_SIDE, side = (cells + parts - 1) / parts;
+    return parts == 1 ? side : (side + BLOCK_SIDE - 1) / BLOCK_SIDE * BLOCK_SIDE;
 }
 
 static enum sq_status make_hands(struct sq_product_writer *w, struct sq_err *e)

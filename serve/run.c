@@ -1,8 +1,8 @@
 #include "run.h"
+#include "run_leads.h"
 #include "serve.h"
 
 #include "core/crs.h"
-#include "core/hot.h"
 #include "core/instant.h"
 
 #include <math.h>
@@ -11,23 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BAND = 256 }; /* rows read at a time: a chunk of the file, and whole blocks of a volume */
+enum { BAND = 256 }; /* rows packed at a time: whole blocks of a volume */
 
 const int sq_window_min[SQ_WINDOWS] = {30, 60};
-
-/* ---- codes ------------------------------------------------------------------------------------------- */
-
-/* n cells of one threshold; `limit` holds those of the threshold below, which these do not exceed. */
-SQ_HOT static void code_probabilities(size_t n, const float *restrict p, const uint16_t *restrict limit,
-                                      uint16_t *restrict to)
-{
-    for (size_t i = 0; i < n; i++) {
-        float v = p[i] > 0 ? p[i] : 0; /* 0 for NaN */
-        int c = (int)lrintf(v * SQ_CODE_ONE), most = limit ? limit[i] : (int)SQ_CODE_ONE;
-        c = c < most ? c : most;
-        to[i] = (uint16_t)(isnan(p[i]) ? (int)SQ_CODE_NONE : c);
-    }
-}
 
 /* ---- frames ------------------------------------------------------------------------------------------ */
 
@@ -40,7 +26,7 @@ static enum sq_status pack_observed(const float *rate, struct sq_volume *v, stru
         int rows = v->ny - row < BAND ? v->ny - row : BAND;
         for (size_t i = 0; i < (size_t)rows * (size_t)v->nx; i++)
             code[i] = sq_rate_code(rate[(size_t)row * (size_t)v->nx + i]);
-        status = sq_volume_put(v, row, rows, code, e);
+        status = sq_volume_put(v, row, 0, rows, v->nx, code, e);
     }
     free(code);
     return status;
@@ -118,50 +104,19 @@ static enum sq_status copy_story(struct sq_forecast *to, const struct sq_forecas
     return SQ_OK;
 }
 
-static enum sq_status read_lead(struct sq_product_reader *r, int lead, float *prob, uint16_t *code,
-                                struct sq_volume *v, const struct sq_forecast *f, struct sq_err *e)
-{
-    enum sq_status status = sq_volume_init(v, f->grid.nx, f->grid.ny, f->n_threshold, e);
-    for (int row = 0; row < f->grid.ny && !status; row += BAND) {
-        int rows = f->grid.ny - row < BAND ? f->grid.ny - row : BAND;
-        size_t plane = (size_t)rows * (size_t)f->grid.nx;
-        status = sq_product_bands(r, lead, row, rows, prob, e);
-        for (int k = 0; k < f->n_threshold && !status; k++)
-            code_probabilities(plane, prob + (size_t)k * plane, k ? code + (size_t)(k - 1) * plane : NULL,
-                               code + (size_t)k * plane);
-        if (!status)
-            status = sq_volume_put(v, row, rows, code, e);
-    }
-    return status;
-}
-
-static enum sq_status read_leads(struct sq_product_reader *r, struct sq_run *run, struct sq_err *e)
-{
-    const struct sq_forecast *f = &run->f;
-    size_t n = (size_t)BAND * (size_t)f->grid.nx * (size_t)f->n_threshold;
-    float *prob = NULL;
-    uint16_t *code = NULL;
-    enum sq_status status = sq_alloc((void **)&prob, n, sizeof *prob, "a forecast", e);
-    if (!status)
-        status = sq_alloc((void **)&code, n, sizeof *code, "a forecast", e);
-    for (int i = 0; i < f->n_lead && !status; i++)
-        status = read_lead(r, i, prob, code, &run->lead[i], f, e);
-    free(prob);
-    free(code);
-    return status;
-}
-
 static enum sq_status make_windows(struct sq_run *run, struct sq_err *e)
 {
     const struct sq_forecast *f = &run->f;
     enum sq_status status = SQ_OK;
     for (int w = 0; w < SQ_WINDOWS && !status; w++) {
-        int until_s = 60 * sq_window_min[w];
+        int until_s = 60 * sq_window_min[w], n = 0;
         if (f->lead_s[f->n_lead - 1] < until_s)
             continue;
+        while (n < f->n_lead && f->lead_s[n] <= until_s)
+            n++;
         status = sq_volume_init(&run->window[w], f->grid.nx, f->grid.ny, f->n_threshold, e);
-        for (int i = 0; i < f->n_lead && f->lead_s[i] <= until_s && !status; i++)
-            status = sq_volume_greatest(&run->window[w], &run->lead[i], e);
+        if (!status)
+            status = sq_volume_any(&run->window[w], n, run->lead, SQ_WINDOW_SHARE, e);
     }
     return status;
 }
@@ -211,7 +166,7 @@ static enum sq_status read_run(struct sq_product_reader *r, const struct sq_fore
     if (!status)
         status = sq_crs_bounds(&f->grid, run->box, e);
     if (!status)
-        status = read_leads(r, run, e);
+        status = sq_run_leads(r, run, e);
     if (!status)
         status = make_windows(run, e);
     if (!status && read_frame(r, f, &run->observed, e) == SQ_FAILED)

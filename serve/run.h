@@ -20,6 +20,10 @@ struct sq_frame {
     struct sq_volume rate; /* one level, sq_rate_code */
 };
 
+/* Of sq_volume_any: half of the way, where tests/bench/bench_within finds the chances of 1 mm/h within 30 and 60 minutes most
+ * nearly right. */
+#define SQ_WINDOW_SHARE 0.5f
+
 enum { SQ_WINDOWS = 2 };
 extern const int sq_window_min[SQ_WINDOWS]; /* 30, 60 */
 
@@ -29,8 +33,8 @@ struct sq_run {
     char name[40];  /* "20160711T2200Z", with "_r1" for a second forecast of the same time */
     double box[4];
     struct sq_volume lead[SQ_LEAD_MAX]; /* [f.n_lead] probabilities in units of 1 / SQ_CODE_ONE */
-    /* The greatest probability among the leads until minute sq_window_min[i]: what the probability of rain at any time
-     * of the window is at least. Not there (n_level 0) where the leads end earlier. */
+    /* The probability that it is so at any of the leads until minute sq_window_min[i]: sq_volume_any. Not there (n_level 0)
+     * where the leads end earlier. */
     struct sq_volume window[SQ_WINDOWS];
     struct sq_frame *observed; /* NULL: the file does not say; issue time */
     float mean_weight[SQ_DISTRIBUTION_MAX];

@@ -40,6 +40,9 @@ enum sq_status sq_product_bands(struct sq_product_reader *r, int lead_index, int
 enum sq_status sq_product_observed(struct sq_product_reader *r, float *ret_mmh, struct sq_err *e) SQ_CHECK;
 enum sq_status sq_product_observed_cell(struct sq_product_reader *r, int row, int col, float *ret_mmh,
                                         struct sq_err *e) SQ_CHECK;
+const char *sq_product_path(const struct sq_product_reader *r);
+/* Whether its bytes are those that squall wrote. */
+bool sq_product_sealed(const struct sq_product_reader *r);
 const struct sq_forecast *sq_product_forecast(const struct sq_product_reader *r);
 void sq_product_close(struct sq_product_reader **r);
 

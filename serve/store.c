@@ -14,8 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { BEHIND = 5 }; /* niceness of those who read new forecasts: who answers goes first */
 
 /* A file of the folder, and what became of it. */
 enum fate { NEW, TAKEN, FRAME, PASSED, BAD };
@@ -337,6 +341,7 @@ static void *watch(void *arg)
 {
     struct sq_store *s = arg;
     sq_chunks_quiet();
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BEHIND); /* of this thread and those it starts; it works as well without */
     pthread_mutex_lock(&s->lock);
     while (!s->stop) {
         struct timespec until;

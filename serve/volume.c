@@ -1,5 +1,7 @@
 #include "volume.h"
 
+#include "core/hot.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
@@ -83,110 +85,168 @@ static void add_hash(struct sq_volume *v, const uint16_t *block, int n)
     v->hash = mix(h, 0);
 }
 
-/* One block on its way in: [cell][level], all levels. */
-struct gathered {
-    uint16_t code[CELLS * LEVELS];
-    int n; /* levels that are not 0 everywhere */
-    bool known;
+/* ---- putting ------------------------------------------------------------------------------------------ */
+
+/* The part of a window that one block takes. */
+struct piece {
+    const uint16_t *code;
+    size_t plane, stride; /* from level to level, from row to row */
+    int n_level, rows, cols;
 };
 
-static void gather(const struct sq_volume *v, int row, int n_rows, int block_row, int block_col, const uint16_t *code,
-                   struct gathered *g)
+/* Whether something but 0 is there, where the first level is known. */
+SQ_HOT static unsigned any_of(size_t n, const uint16_t *restrict first, const uint16_t *restrict level)
 {
-    int levels = v->n_level, top = block_row * SQ_BLOCK - row, left = block_col * SQ_BLOCK;
-    size_t plane = (size_t)n_rows * (size_t)v->nx;
-    g->n = 0;
-    g->known = false;
-    for (int i = 0; i < SQ_BLOCK; i++)
-        for (int j = 0; j < SQ_BLOCK; j++) {
-            uint16_t *to = g->code + (size_t)(i * SQ_BLOCK + j) * (size_t)levels;
-            memset(to, 0, (size_t)levels * sizeof *to);
-            if (top + i >= n_rows || left + j >= v->nx)
-                continue; /* outside of the grid: nobody asks */
-            const uint16_t *from = code + (size_t)(top + i) * (size_t)v->nx + left + j;
-            to[0] = from[0];
-            if (to[0] == SQ_CODE_NONE) {
-                g->n = g->n ? g->n : 1;
-                continue;
-            }
-            g->known = true;
-            for (int k = 0; k < levels; k++) {
-                to[k] = from[(size_t)k * plane];
-                g->n = to[k] && k >= g->n ? k + 1 : g->n;
-            }
-        }
+    unsigned any = 0;
+    for (size_t i = 0; i < n; i++)
+        any |= first[i] == SQ_CODE_NONE ? 0u : level[i];
+    return any;
 }
 
-enum sq_status sq_volume_put(struct sq_volume *v, int row, int n_rows, const uint16_t *code, struct sq_err *e)
+SQ_HOT static void look_for(size_t n, const uint16_t *restrict first, unsigned *ret_known, unsigned *ret_unknown)
 {
-    struct gathered *g = malloc(sizeof *g);
-    bool enough = g != NULL;
+    unsigned known = 0, unknown = 0;
+    for (size_t i = 0; i < n; i++) {
+        known |= first[i] != SQ_CODE_NONE;
+        unknown |= first[i] == SQ_CODE_NONE;
+    }
+    *ret_known |= known;
+    *ret_unknown |= unknown;
+}
+
+/* How many levels are to be kept: up to the last that is not 0 everywhere, and one where something is not known. -1:
+ * nothing is. */
+static int levels_of(const struct piece *p)
+{
+    unsigned known = 0, unknown = 0, any = 0;
+    for (int i = 0; i < p->rows; i++)
+        look_for((size_t)p->cols, p->code + (size_t)i * p->stride, &known, &unknown);
+    if (!known)
+        return -1;
+    for (int k = p->n_level; k > 0; k--) {
+        for (int i = 0; i < p->rows && !any; i++)
+            any = any_of((size_t)p->cols, p->code + (size_t)i * p->stride,
+                         p->code + (size_t)(k - 1) * p->plane + (size_t)i * p->stride);
+        if (any)
+            return k;
+    }
+    return unknown ? 1 : 0;
+}
+
+/* Levels of a cell come to lie side by side. */
+static void turn(const struct piece *p, size_t n, uint16_t *to)
+{
+    if (p->rows < SQ_BLOCK || p->cols < SQ_BLOCK)
+        memset(to, 0, CELLS * n * sizeof *to); /* outside of the grid: nobody asks */
+    for (int i = 0; i < p->rows; i++) {
+        const uint16_t *from = p->code + (size_t)i * p->stride;
+        uint16_t *row = to + (size_t)(i * SQ_BLOCK) * n;
+        for (size_t k = 0; k < n; k++)
+            for (int j = 0; j < p->cols; j++)
+                row[(size_t)j * n + k] = k && from[j] == SQ_CODE_NONE ? 0 : from[k * p->plane + (size_t)j];
+    }
+}
+
+static bool put_piece(struct sq_volume *v, uint16_t **block, const struct piece *p)
+{
+    int n = levels_of(p);
+    if (n <= 0) {
+        *block = n ? NULL : (uint16_t *)dry; /* never written to */
+        v->hash = mix(v->hash, n ? 0 : 1);
+        return true;
+    }
+    if (!(*block = new_block(v, n)))
+        return false;
+    turn(p, (size_t)n, *block + 1);
+    add_hash(v, *block, n);
+    return true;
+}
+
+enum sq_status sq_volume_put(struct sq_volume *v, int row, int col, int n_rows, int n_cols, const uint16_t *code,
+                             struct sq_err *e)
+{
     assert(row % SQ_BLOCK == 0 && (n_rows % SQ_BLOCK == 0 || row + n_rows == v->ny));
-    for (int r = row / SQ_BLOCK; enough && r * SQ_BLOCK < row + n_rows; r++)
-        for (int c = 0; c < v->across && enough; c++) {
-            uint16_t **block = &v->block[r * v->across + c];
-            gather(v, row, n_rows, r, c, code, g);
-            if (!g->known) {
-                v->hash = mix(v->hash, 0);
-            } else if (!g->n) {
-                *block = (uint16_t *)dry; /* never written to */
-                v->hash = mix(v->hash, 1);
-            } else if ((enough = (*block = new_block(v, g->n)))) {
-                for (size_t i = 0; i < CELLS; i++)
-                    memcpy(*block + 1 + i * (size_t)g->n, g->code + i * (size_t)v->n_level,
-                           (size_t)g->n * sizeof(uint16_t));
-                add_hash(v, *block, g->n);
-            }
-        }
-    free(g);
-    return enough ? SQ_OK : sq_fail(e, SQ_FAILED, "out of memory for a map of %d x %d cells", v->nx, v->ny);
-}
-
-/* to (n levels kept) = the greater one of itself and from, cell by cell; to has at least as many levels. */
-static void merge(uint16_t *to, const uint16_t *from)
-{
-    size_t n = to[0], m = from[0];
-    for (size_t i = 0; i < CELLS; i++) {
-        uint16_t *a = to + 1 + i * n;
-        const uint16_t *b = from + 1 + i * m;
-        if (m && b[0] == SQ_CODE_NONE)
-            continue;
-        if (a[0] == SQ_CODE_NONE)
-            a[0] = 0;
-        for (size_t k = 0; k < m; k++)
-            a[k] = a[k] > b[k] ? a[k] : b[k];
-    }
-}
-
-static void copy_block(uint16_t *to, const uint16_t *from)
-{
-    size_t n = to[0], m = from[0];
-    memset(to + 1, 0, CELLS * n * sizeof *to);
-    for (size_t i = 0; i < CELLS; i++)
-        memcpy(to + 1 + i * n, from + 1 + i * m, m * sizeof *to);
-}
-
-enum sq_status sq_volume_greatest(struct sq_volume *v, const struct sq_volume *other, struct sq_err *e)
-{
-    assert(v->nx == other->nx && v->ny == other->ny && v->n_level == other->n_level);
-    for (size_t i = 0; i < (size_t)v->across * (size_t)v->down; i++) {
-        const uint16_t *from = other->block[i], *own = v->block[i];
-        if (!from)
-            continue;
-        if ((!own || own == dry) && from[0] == 0) {
-            v->block[i] = (uint16_t *)dry;
-            continue;
-        }
-        if (!own || own[0] < from[0]) {
-            uint16_t *bigger = new_block(v, from[0]);
-            if (!bigger)
+    assert(col % SQ_BLOCK == 0 && (n_cols % SQ_BLOCK == 0 || col + n_cols == v->nx));
+    for (int i = 0; i < n_rows; i += SQ_BLOCK)
+        for (int j = 0; j < n_cols; j += SQ_BLOCK) {
+            const struct piece p = {code + (size_t)i * (size_t)n_cols + j, (size_t)n_rows * (size_t)n_cols, (size_t)n_cols,
+                                    v->n_level, n_rows - i < SQ_BLOCK ? n_rows - i : SQ_BLOCK,
+                                    n_cols - j < SQ_BLOCK ? n_cols - j : SQ_BLOCK};
+            if (!put_piece(v, &v->block[(row + i) / SQ_BLOCK * v->across + (col + j) / SQ_BLOCK], &p))
                 return sq_fail(e, SQ_FAILED, "out of memory for a map of %d x %d cells", v->nx, v->ny);
-            copy_block(bigger, own ? own : from);
-            v->block[i] = bigger;
         }
-        merge(v->block[i], from);
+    return SQ_OK;
+}
+
+/* ---- any of several -------------------------------------------------------------------------------------- */
+
+/* One level of one block: the greatest of all and the product of what is missing to 1. `from` steps over n codes a cell. */
+static void add_level(size_t n, const uint16_t *restrict from, float *restrict greatest, float *restrict none)
+{
+    for (size_t i = 0; i < CELLS; i++) {
+        float p = (float)from[i * n] * (1 / SQ_CODE_ONE);
+        greatest[i] = p > greatest[i] ? p : greatest[i];
+        none[i] *= 1 - p;
     }
-    v->hash = mix(v->hash, other->hash);
+}
+
+/* Codes of one block, from as many blocks as there are volumes; known[i] where all of them know. */
+static void any_block(const uint16_t *const *from, int n_from, float share, int n, const bool *known, uint16_t *to)
+{
+    float greatest[CELLS], none[CELLS];
+    for (int k = 0; k < n; k++) {
+        for (int i = 0; i < CELLS; i++) {
+            greatest[i] = 0;
+            none[i] = 1;
+        }
+        for (int m = 0; m < n_from; m++)
+            if (k < from[m][0])
+                add_level(from[m][0], from[m] + 1 + k, greatest, none);
+        for (int i = 0; i < CELLS; i++) {
+            float p = greatest[i] + share * (1 - none[i] - greatest[i]);
+            to[i * n + k] = known[i] ? (uint16_t)lrintf(p * SQ_CODE_ONE) : k ? 0 : SQ_CODE_NONE;
+        }
+    }
+}
+
+/* Block number `at` of v. */
+static bool put_any(struct sq_volume *v, size_t at, int n_from, const struct sq_volume *from, float share)
+{
+    const uint16_t *block[LEVELS * 2];
+    bool known[CELLS], all = true, some = false;
+    int n = 0;
+    for (int m = 0; m < n_from; m++) {
+        if (!(block[m] = from[m].block[at]))
+            return true;
+        n = block[m][0] > n ? block[m][0] : n;
+    }
+    for (int i = 0; i < CELLS; i++) {
+        known[i] = true;
+        for (int m = 0; m < n_from; m++)
+            known[i] &= !block[m][0] || block[m][1 + i * block[m][0]] != SQ_CODE_NONE;
+        all &= known[i];
+        some |= known[i];
+    }
+    if (!some)
+        return true;
+    if (!n && all) {
+        v->block[at] = (uint16_t *)dry;
+        return true;
+    }
+    if (!(v->block[at] = new_block(v, n ? n : 1)))
+        return false;
+    any_block(block, n_from, share, v->block[at][0], known, v->block[at] + 1);
+    return true;
+}
+
+enum sq_status sq_volume_any(struct sq_volume *v, int n_from, const struct sq_volume *from, float share, struct sq_err *e)
+{
+    assert(n_from > 0 && n_from <= 2 * LEVELS);
+    for (int m = 0; m < n_from; m++)
+        v->hash = mix(v->hash, from[m].hash);
+    for (size_t i = 0; i < (size_t)v->across * (size_t)v->down; i++)
+        if (!put_any(v, i, n_from, from, share))
+            return sq_fail(e, SQ_FAILED, "out of memory for a map of %d x %d cells", v->nx, v->ny);
     return SQ_OK;
 }
 

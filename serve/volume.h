@@ -27,12 +27,16 @@ struct sq_volume {
 enum sq_status sq_volume_init(struct sq_volume *v, int nx, int ny, int n_level, struct sq_err *e) SQ_CHECK;
 void sq_volume_finish(struct sq_volume *v);
 
-/* Packs rows of cells: code (n_level, n_rows, nx), `row` a multiple of SQ_BLOCK, and n_rows too unless they are the
- * last. Levels above one that is SQ_CODE_NONE are ignored. Each row once. */
-enum sq_status sq_volume_put(struct sq_volume *v, int row, int n_rows, const uint16_t *code, struct sq_err *e) SQ_CHECK;
+/* Packs a window of cells: code (n_level, n_rows, n_cols), its first row and column multiples of SQ_BLOCK, and its size too
+ * unless it ends where the map does. Levels above one that is SQ_CODE_NONE are ignored. Each cell once. */
+enum sq_status sq_volume_put(struct sq_volume *v, int row, int col, int n_rows, int n_cols, const uint16_t *code,
+                             struct sq_err *e) SQ_CHECK;
 
-/* Every code becomes the greater one of both; where only one volume knows, it is taken. Same sizes. */
-enum sq_status sq_volume_greatest(struct sq_volume *v, const struct sq_volume *other, struct sq_err *e) SQ_CHECK;
+/* Fills v, which is as sq_volume_init left it, with the probability that something is so in any of `n_from` volumes, up to
+ * 128, of probabilities and of its size: `share`, [0, 1], of the way from the greatest of them to what they would be together
+ * if one had nothing to do with another. Nothing is known where one of them knows nothing. */
+enum sq_status sq_volume_any(struct sq_volume *v, int n_from, const struct sq_volume *from, float share, struct sq_err *e)
+    SQ_CHECK;
 
 /* The codes of a cell: points at *ret_n of them, the rest are 0; n 1 and SQ_CODE_NONE where nothing is known. */
 static inline const uint16_t *sq_volume_cell(const struct sq_volume *v, int row, int col, int *ret_n)

@@ -56,7 +56,7 @@ static inline struct sq_run *made_run(const struct sq_grid *g, int n_lead)
                         isnan(rate) ? SQ_CODE_NONE
                                     : (uint16_t)(16 * lrintf(2048 * fminf(1, rate / (rate + sq_thresholds_mmh[k]))));
             }
-            if (sq_volume_put(&r->lead[lead], row, rows, code, &err))
+            if (sq_volume_put(&r->lead[lead], row, 0, rows, g->nx, code, &err))
                 abort();
         }
         r->bytes += r->lead[lead].bytes;

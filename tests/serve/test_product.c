@@ -118,7 +118,7 @@ static void a_forecast_of_many_chunks_comes_back(void **state)
 {
     (void)state;
     struct small_grid g = small_grids[0];
-    g.nx = 515; /* 3 chunks of 172, the last one cut short */
+    g.nx = 515; /* 3 chunks of 192, the last one cut short */
     g.ny = 257;
     comes_back(&g);
     g.nx = 1025; /* more than another process hands over at once */
