@@ -27,6 +27,20 @@ static struct sq_world_error error_of(const struct sq_world *w, int64_t run, dou
     return r;
 }
 
+/* The flow as the run has it: its waves in the wrong place, too strong or weak, and a wind of its own added. */
+static struct sq_world flow_of(const struct sq_world *w, const struct sq_world_error *r, double lead_s)
+{
+    struct sq_world off = *w;
+    const double lead_h = lead_s / HOUR;
+    for (uint64_t i = 0; i < SQ_WORLD_WAVES; i++) {
+        off.wave[i].phase += (0.1 + 0.03 * lead_h) * (double)sq_gauss(sq_mix(r->seed + 10 + i));
+        off.wave[i].speed_ms *= 1 + (0.1 + 0.02 * lead_h) * (double)sq_gauss(sq_mix(r->seed + 20 + i));
+    }
+    for (uint64_t i = 0; i < 2; i++)
+        off.wind_ms[i] += (0.7 + 0.15 * lead_h) * (double)sq_gauss(sq_mix(r->seed + 30 + i));
+    return off;
+}
+
 /* ---- the air at a cell ---------------------------------------------------------------------------------- */
 
 struct air {
@@ -166,6 +180,7 @@ enum sq_status sq_model_see(const struct sq_world *w, const struct sq_world_map 
                             float *const field[SQ_MODEL_FIELDS], struct sq_err *e)
 {
     const struct sq_world_error error = error_of(w, run, lead_s);
+    const struct sq_world flow = flow_of(w, &error, lead_s);
     const double t = (double)run + lead_s;
     const size_t n = sq_grid_cells(&m->grid), nx = (size_t)m->grid.nx;
     double *lat = NULL;
@@ -178,7 +193,7 @@ enum sq_status sq_model_see(const struct sq_world *w, const struct sq_world_map 
     if (!s)
         s = node_latitudes(m, &lat, e);
     for (size_t i = 0; i < n && !s; i++) {
-        struct air a = air_at(w, m, &error, t, lat, (int)(i / nx), (int)(i % nx));
+        struct air a = air_at(&flow, m, &error, t, lat, (int)(i / nx), (int)(i % nx));
         a.excess = (double)excess[i];
         a.kind = (double)kind[i];
         for (int f = 0; f < SQ_MODEL_FIELDS; f++)

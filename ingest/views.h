@@ -41,7 +41,8 @@ enum sq_model_field {
 };
 
 /* What the run of `run` (UTC s) says of run + lead_s on a map: field[k] (ny, nx), NULL where it is not wanted. Its rain
- * is in the wrong place and too strong or weak, more so with lead, and what is small is soon not the world's at all. */
+ * and winds are in the wrong place and too strong or weak, more so with lead, and what is small is soon not the world's at
+ * all. */
 enum sq_status sq_model_see(const struct sq_world *w, const struct sq_world_map *m, int64_t run, double lead_s,
                             float *const field[SQ_MODEL_FIELDS], struct sq_err *e) SQ_CHECK;
 
