@@ -201,7 +201,8 @@ static void progress_shows_on_a_terminal(void **state)
     put_radar(4, BIG);
     standin_fault(server, ".gz", STANDIN_SLOW, 10, -1);
     int terminal = posix_openpt(O_RDWR | O_NOCTTY), status;
-    REQUIRE(terminal >= 0 && !grantpt(terminal) && !unlockpt(terminal));
+    if (terminal < 0 || grantpt(terminal) || unlockpt(terminal) || access(ptsname(terminal), R_OK | W_OK))
+        skip(); /* a root without /dev/pts */
     pid_t pid = fork();
     if (!pid) {
         dup2(open(ptsname(terminal), O_RDWR | O_NOCTTY), 2);
