@@ -14,6 +14,14 @@ static const struct sq_source *const sources[] = {
     &sq_source_odim, &sq_source_knmi, &sq_source_abi, &sq_source_glm, &sq_source_nwcsaf, &sq_source_cf,
     &sq_source_radolan, &sq_source_mrms, &sq_source_model};
 
+const struct sq_source *sq_decoder_source(const char *name)
+{
+    for (size_t k = 0; k < sizeof sources / sizeof *sources; k++)
+        if (!strcmp(sources[k]->name, name))
+            return sources[k];
+    return NULL;
+}
+
 static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, const struct sq_source **ret,
                            struct sq_err *e)
 {

@@ -14,6 +14,9 @@ struct sq_decoder {
     struct sq_apart *apart; /* NULL: not forked yet */
 };
 
+/* The reader of a name. */
+const struct sq_source *sq_decoder_source(const char *name);
+
 /* Opens `path`, which the caller keeps as long as the file is open. */
 enum sq_status sq_decoder_open(struct sq_decoder *d, const char *path, struct sq_err *e) SQ_CHECK;
 /* Adds the frames of the open file to the list, whose source it sets, and says which reader it was. */

@@ -90,6 +90,18 @@ size_t sq_grib_cell(const struct sq_grib_grid *grid, size_t i);
 enum sq_status sq_grib_values(struct sq_packed *f, const char *path, const struct sq_grib *g, int nx, int ny,
                               double **ret, struct sq_err *e) SQ_CHECK;
 
+/* ---- pictures (grib_png.c) ------------------------------------------------------------------------------------ */
+
+/* A grey PNG without interlace, nx samples of 8 or 16 bits a row; of it rows [0, rows) and columns [0, columns). */
+struct sq_grib_picture {
+    int nx, depth, rows, columns;
+};
+
+/* Gives each row to `use`, from the top: samples in octets, the first the highest. False where the picture, which
+ * begins with its signature, is broken or too short; some rows may have been used then. */
+bool sq_grib_png(const uint8_t *png, size_t n, const struct sq_grib_picture *p,
+                 void (*use)(void *ctx, int row, const uint8_t *samples), void *ctx);
+
 /* ---- ecCodes (grib.c) ----------------------------------------------------------------------------------------- */
 
 /* What sq_grib_unpack gives where a message says that a value is missing. */

@@ -2,6 +2,7 @@
 #include "inputs.h"
 
 #include "decode.h"
+#include "listing.h"
 #include "parallax.h"
 #include "quality.h"
 #include "unpack.h"
@@ -40,6 +41,7 @@ struct sq_inputs {
     char copy_path[32];
     struct sq_unpack *archive; /* the archive read last */
     int open_archive;          /* the input that it is; -1: none */
+    struct sq_listing *known;  /* NULL: none. Not owned */
 };
 
 /* Makes room for one more of `size` bytes in a growing array. */
@@ -324,6 +326,24 @@ static enum sq_status scan_path(struct sq_inputs *in, int i, struct sq_err *e)
     return in->archive ? scan_members(in, i, e) : scan_file(in, i, e);
 }
 
+/* Scans a file, or takes what is known of it. */
+static enum sq_status scan_or_recall(struct sq_inputs *in, int i, const struct stat *s, struct sq_err *e)
+{
+    const int n = in->frames.n;
+    const char *path = in->input[i].path;
+    char source[32];
+    in->frames.input = i;
+    in->frames.path = in->frames.file = path;
+    if (in->known && sq_listing_get(in->known, path, s, &in->frames, source)) {
+        in->input[i].source = sq_decoder_source(source);
+        return SQ_OK;
+    }
+    enum sq_status st = scan_path(in, i, e);
+    if (!st && in->known && in->open_archive != i) /* a plain file, whose frames are all its own */
+        sq_listing_put(in->known, path, s, &in->frames, n);
+    return st;
+}
+
 /* Scans file i. What was not named may be anything: it is logged and passed over. */
 static enum sq_status take_file(struct sq_inputs *in, int i, struct sq_err *e)
 {
@@ -335,7 +355,7 @@ static enum sq_status take_file(struct sq_inputs *in, int i, struct sq_err *e)
     if (stat(path, &s))
         st = sq_fail(&why, SQ_FAILED, "%s: cannot be looked at: %s", path, strerror(errno));
     else if (S_ISREG(s.st_mode))
-        st = scan_path(in, i, &why);
+        st = scan_or_recall(in, i, &s, &why);
     else if (S_ISDIR(s.st_mode) && !named)
         return SQ_OK; /* one level */
     else
@@ -419,11 +439,18 @@ static enum sq_status keep_main_product(struct sq_inputs *in, struct sq_err *e)
 enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_read_params *p,
                               struct sq_inputs **ret, struct sq_err *e)
 {
+    return sq_inputs_open_known(paths, n_paths, p, NULL, ret, e);
+}
+
+enum sq_status sq_inputs_open_known(char *const *paths, int n_paths, const struct sq_read_params *p,
+                                    struct sq_listing *known, struct sq_inputs **ret, struct sq_err *e)
+{
     struct sq_inputs *in = NULL;
     enum sq_status st = sq_alloc((void **)&in, 1, sizeof *in, "inputs", e);
     if (st)
         return st;
     in->params = *p;
+    in->known = p->kind == SQ_KIND_ANY ? known : NULL;
     in->frames.params = &in->params;
     in->decoder = (struct sq_decoder){.params = &in->params, .file.nc = -1};
     in->open_input = in->open_archive = in->copy = -1;

@@ -29,30 +29,51 @@ static float smaller(float a, float b)
 
 enum { ABOVE, BELOW, REPEATED, SENSES };
 
-/* Marks the cells of w rows, nx apart, of which `row` is the first, for each sense. Returns how many count at most. */
-SQ_HOT static int mark(const float *row, int nx, int w, float *above, float *below, float *repeated)
+/* Cell x of w rows beside those above and below: which senses it counts for, and whether there is rain about. */
+struct seen {
+    int above, below, repeated, rain, rain_beside;
+};
+
+static inline struct seen look(const float *row, const float *middle, const float *last, const float *a, const float *b, int x)
+{
+    const float least = smaller(smaller(row[x], middle[x]), last[x]);
+    const float most = larger(larger(row[x], middle[x]), last[x]);
+    const float side_most = larger(a[x], b[x]), side_least = smaller(a[x], b[x]);
+    return (struct seen){least > BEYOND * side_most + TRACE_MMH, BEYOND * most + TRACE_MMH < side_least,
+                         (least >= TRACE_MMH) & (least == most) & (row[x] == row[x - 1]) & (row[x] != a[x]) & (row[x] != b[x]),
+                         larger(side_most, most) >= TRACE_MMH, side_least >= TRACE_MMH};
+}
+
+/* How many cells of w rows, nx apart, of which `row` is the first, count for one sense, at most: few rows have enough, so
+ * that nothing is marked in the others. */
+SQ_HOT static int count(const float *row, int nx, int w)
 {
     const float *a = row - nx, *b = row + (ptrdiff_t)w * nx;
     const float *last = row + (ptrdiff_t)(w - 1) * nx, *middle = row + (ptrdiff_t)(w / 2) * nx;
     int n_above = 0, n_below = 0, n_repeated = 0;
+    for (int x = 1; x < nx; x++) {
+        const struct seen s = look(row, middle, last, a, b, x);
+        n_above += s.above;
+        n_below += s.below;
+        n_repeated += s.repeated;
+    }
+    const int n = n_above > n_below ? n_above : n_below;
+    return n > n_repeated ? n : n_repeated;
+}
+
+/* The marks of those cells, for each sense. */
+SQ_HOT static void mark(const float *row, int nx, int w, float *above, float *below, float *repeated)
+{
+    const float *a = row - nx, *b = row + (ptrdiff_t)w * nx;
+    const float *last = row + (ptrdiff_t)(w - 1) * nx, *middle = row + (ptrdiff_t)(w / 2) * nx;
     above[0] = below[0] = repeated[0] = NOTHING;
     for (int x = 1; x < nx; x++) {
-        float least = smaller(smaller(row[x], middle[x]), last[x]);
-        float most = larger(larger(row[x], middle[x]), last[x]);
-        float side_most = larger(a[x], b[x]), side_least = smaller(a[x], b[x]);
-        float other = larger(side_most, most) >= TRACE_MMH ? AGAINST : NOTHING;
-        int up = least > BEYOND * side_most + TRACE_MMH;
-        int down = BEYOND * most + TRACE_MMH < side_least;
-        int same = (least >= TRACE_MMH) & (least == most) & (row[x] == row[x - 1]) & (row[x] != a[x]) & (row[x] != b[x]);
-        above[x] = up ? 1 : other;
-        below[x] = down ? 1 : side_least >= TRACE_MMH ? AGAINST : NOTHING;
-        repeated[x] = same ? 1 : other;
-        n_above += up;
-        n_below += down;
-        n_repeated += same;
+        const struct seen s = look(row, middle, last, a, b, x);
+        const float other = s.rain ? AGAINST : NOTHING;
+        above[x] = s.above ? 1 : other;
+        below[x] = s.below ? 1 : s.rain_beside ? AGAINST : NOTHING;
+        repeated[x] = s.repeated ? 1 : other;
     }
-    int n = n_above > n_below ? n_above : n_below;
-    return n > n_repeated ? n : n_repeated;
 }
 
 /* The stretch of largest sum; ret_to is exclusive. */
@@ -102,8 +123,9 @@ static void find_stripes(struct plane *p, int least, float *marks)
     for (int w = 1; w <= WIDEST; w++)
         for (int y = EDGE; y + w <= p->ny - EDGE; y++) {
             const float *row = p->wet + (size_t)y * (size_t)p->nx;
-            if (mark(row, p->nx, w, marks, marks + p->nx, marks + 2 * (size_t)p->nx) < least)
+            if (count(row, p->nx, w) < least)
                 continue;
+            mark(row, p->nx, w, marks, marks + p->nx, marks + 2 * (size_t)p->nx);
             for (int sense = 0; sense < SENSES; sense++) {
                 int from, to;
                 if (best_stretch(marks + (size_t)sense * (size_t)p->nx, p->nx, &from, &to) >= (float)least)

@@ -55,6 +55,13 @@ const struct sq_read_params *sq_frames_params(const struct sq_frames *list);
  * channel `with` and turned to east and north. */
 void sq_frames_turn(struct sq_frames *list, const char *with, char axis);
 
+struct sq_listing; /* listing.h */
+
+/* As sq_inputs_open; of files that `known` (NULL: none) has unchanged, the frames are not listed again. It is used for
+ * frames of any kind alone. */
+enum sq_status sq_inputs_open_known(char *const *paths, int n_paths, const struct sq_read_params *p,
+                                    struct sq_listing *known, struct sq_inputs **ret, struct sq_err *e) SQ_CHECK;
+
 /* Whether frame i comes from a file that the user named (a fault in it is the user's to know), not from a
  * folder or a glob. */
 bool sq_inputs_named(const struct sq_inputs *in, int i);

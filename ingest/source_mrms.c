@@ -1,8 +1,9 @@
 /* MRMS (NOAA NSSL): PrecipRate and ReflectivityAtLowestAltitude in GRIB2, plain or in gzip.
  *
  * The sections are checked octet by octet here (WMO Manual on Codes, FM 92 GRIB edition 2), so that frames
- * are listed from headers alone and ecCodes, which decodes the values, only sees messages of the one shape
- * that MRMS has: regular latitude-longitude from the north-west, no bitmap, PNG or simple packing. */
+ * are listed from headers alone, and only messages of the one shape that MRMS has are decoded: regular
+ * latitude-longitude from the north-west, no bitmap, PNG or simple packing. Of a picture only the part that is asked
+ * for is worked out, its samples through a table; what is packed simply goes through ecCodes. */
 #include "grib.h"
 #include "packed.h"
 #include "source.h"
@@ -158,7 +159,7 @@ static int64_t time_of(const struct message *m)
     return sq_instant_civil((int)sq_grib_uint(s + 12, 2), s[14], s[15], s[16], s[17], s[18]);
 }
 
-static enum sq_status descrisq_grib_uint(const struct message *m, const char *path, struct sq_frame_info *info,
+static enum sq_status describe(const struct message *m, const char *path, struct sq_frame_info *info,
                                struct sq_err *e)
 {
     enum sq_status st = read_grid(m, path, &info->grid, e);
@@ -187,7 +188,7 @@ static enum sq_status scan(const struct sq_file *f, struct sq_frames *list, stru
         if (kind_of(&m) == NOT_RAIN)
             continue;
         any = true;
-        st = descrisq_grib_uint(&m, f->path, &info, e);
+        st = describe(&m, f->path, &info, e);
         if (!st)
             st = sq_frames_add(list, &info, e);
     }
@@ -222,6 +223,15 @@ static void decode_reflectivity(const double *v, size_t n, const struct sq_read_
     }
 }
 
+static void decode_values(const double *v, size_t n, enum kind kind, const struct sq_read_params *p, float *value,
+                          uint8_t *state)
+{
+    if (kind == RATE)
+        decode_rate(v, n, value, state);
+    else
+        decode_reflectivity(v, n, p, value, state);
+}
+
 /* The rows of the field, which is all of the frame or a window of it. */
 static void decode(const double *v, enum kind kind, const struct sq_window *w, int nx, const struct sq_read_params *p,
                    struct sq_field *f)
@@ -229,11 +239,85 @@ static void decode(const double *v, enum kind kind, const struct sq_window *w, i
     for (int r = 0; r < f->grid.ny; r++) {
         const double *row = v + (size_t)(w ? w->row + r : r) * (size_t)nx + (size_t)(w ? w->col : 0);
         const size_t n = (size_t)f->grid.nx, at = (size_t)r * n;
-        if (kind == RATE)
-            decode_rate(row, n, f->value + at, f->state + at);
-        else
-            decode_reflectivity(row, n, p, f->value + at, f->state + at);
+        decode_values(row, n, kind, p, f->value + at, f->state + at);
     }
+}
+
+/* What each sample of a picture stands for. */
+struct samples {
+    int depth;
+    int row, col;        /* of the picture, where the field begins */
+    struct sq_field *to;
+    double raw[1 << 16]; /* unpacked */
+    float value[1 << 16];
+    uint8_t state[1 << 16];
+};
+
+/* Regulation 92.9.4: (reference + sample 2^binary) / 10^decimal. */
+static void make_table(const struct message *m, const struct sq_read_params *p, struct samples *s)
+{
+    const uint8_t *s5 = m->s[5];
+    const uint32_t bits = sq_grib_uint(s5 + 11, 4), n = 1u << s->depth;
+    float reference;
+    memcpy(&reference, &bits, sizeof reference);
+    const double step = ldexp(1, sq_grib_int(s5 + 15, 2)), scale = pow(10, -sq_grib_int(s5 + 17, 2));
+    for (uint32_t i = 0; i < n; i++)
+        s->raw[i] = ((double)reference + i * step) * scale;
+    decode_values(s->raw, n, kind_of(m), p, s->value, s->state);
+}
+
+static void use_row(void *ctx, int row, const uint8_t *sample)
+{
+    struct samples *s = ctx;
+    const int nx = s->to->grid.nx;
+    if (row < s->row)
+        return;
+    float *value = s->to->value + (size_t)(row - s->row) * (size_t)nx;
+    uint8_t *state = s->to->state + (size_t)(row - s->row) * (size_t)nx;
+    for (int x = 0; x < nx; x++) {
+        const int c = s->col + x, k = s->depth == 8 ? sample[c] : sample[2 * c] << 8 | sample[2 * c + 1];
+        value[x] = s->value[k];
+        state[x] = s->state[k];
+    }
+}
+
+static bool is_picture(const struct message *m)
+{
+    return sq_grib_uint(m->s[5] + 9, 2) == 41 && m->s[5][19] && !m->png[PNG_HEAD - 1]; /* not interlaced */
+}
+
+static enum sq_status read_picture(const char *path, const struct message *m, const uint8_t *bytes,
+                                   const struct sq_window *w, const struct sq_read_params *p, struct sq_field *ret,
+                                   struct sq_err *e)
+{
+    struct samples *s = NULL;
+    enum sq_status st = sq_alloc((void **)&s, 1, sizeof *s, "a table of samples", e);
+    if (st)
+        return st;
+    s->depth = m->s[5][19];
+    s->row = w ? w->row : 0;
+    s->col = w ? w->col : 0;
+    s->to = ret;
+    make_table(m, p, s);
+    const struct sq_grib_picture picture = {(int)sq_grib_uint(m->s[3] + 30, 4), s->depth, s->row + ret->grid.ny,
+                                            s->col + ret->grid.nx};
+    const size_t n = m->n[7] - 5;
+    if (!sq_grib_png(bytes + m->length - 4 - n, n, &picture, use_row, s))
+        st = sq_fail(e, SQ_FAILED, "%s: values cannot be unpacked, the file is broken", path);
+    free(s);
+    return st;
+}
+
+static enum sq_status read_plain(const char *path, const struct message *m, const uint8_t *bytes,
+                                 const struct sq_window *w, int nx, int ny, const struct sq_read_params *p,
+                                 struct sq_field *ret, struct sq_err *e)
+{
+    double *v = NULL;
+    enum sq_status st = sq_grib_unpack(path, bytes, m->length, (size_t)nx * (size_t)ny, &v, e);
+    if (!st)
+        decode(v, kind_of(m), w, nx, p, ret);
+    free(v);
+    return st;
 }
 
 /* The message of frame `index`, checked again: the file may have changed since the scan. */
@@ -246,7 +330,7 @@ static enum sq_status find_message(struct sq_packed *f, const struct sq_frame_in
     for (int i = 0; i <= info->index && !st && !end; i++)
         st = next_message(f, info->path, m, &end, e);
     if (!st && !end && kind_of(m) != NOT_RAIN)
-        st = descrisq_grib_uint(m, info->path, &now, e);
+        st = describe(m, info->path, &now, e);
     if (!st && (!sq_grid_equal(&now.grid, &info->grid) || now.time != info->time))
         st = sq_fail(e, SQ_FAILED, "%s: changed while it was read", info->path);
     return st;
@@ -272,8 +356,6 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
 {
     struct message m;
     uint8_t *bytes = NULL;
-    double *v = NULL;
-    size_t n = sq_grid_cells(&info->grid);
     struct sq_packed *in = NULL;
     enum sq_status st = sq_packed_open(f->path, &in, e);
     if (!st)
@@ -281,10 +363,8 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
     if (!st)
         st = read_bytes(in, f->path, &m, &bytes, e);
     if (!st)
-        st = sq_grib_unpack(f->path, bytes, m.length, n, &v, e);
-    if (!st)
-        decode(v, kind_of(&m), f->window, info->grid.nx, p, ret);
-    free(v);
+        st = is_picture(&m) ? read_picture(f->path, &m, bytes, f->window, p, ret, e)
+                            : read_plain(f->path, &m, bytes, f->window, info->grid.nx, info->grid.ny, p, ret, e);
     free(bytes);
     sq_packed_close(&in);
     return st;

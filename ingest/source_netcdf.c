@@ -318,15 +318,61 @@ static void decode_row(const struct sq_plane *pl, const struct sq_read_params *p
     }
 }
 
+/* What the numbers of a type of at most 16 bits stand for; a number is its own place, negative ones behind the others. */
+struct table {
+    bool wide; /* 16 bits, else 8 */
+    double raw[1 << 16];
+    float value[1 << 16];
+    uint8_t state[1 << 16];
+};
+
+/* *ret is NULL where a table would not pay, or cannot be; the caller frees it. */
+static enum sq_status make_table(const struct sq_plane *pl, const struct sq_read_params *p, size_t cells,
+                                 struct table **ret, struct sq_err *e)
+{
+    nc_type type;
+    *ret = NULL;
+    if (nc_inq_vartype(pl->nc, pl->var, &type) ||
+        (type != NC_BYTE && type != NC_UBYTE && type != NC_SHORT && type != NC_USHORT))
+        return SQ_OK;
+    const bool wide = type == NC_SHORT || type == NC_USHORT, is_signed = type == NC_BYTE || type == NC_SHORT;
+    const int n = wide ? 1 << 16 : 1 << 8;
+    if (cells < (size_t)n)
+        return SQ_OK;
+    enum sq_status st = sq_alloc((void **)ret, 1, sizeof **ret, "a table of numbers", e);
+    if (st)
+        return st;
+    (*ret)->wide = wide;
+    for (int i = 0; i < n; i++)
+        (*ret)->raw[i] = is_signed && i >= n / 2 ? i - n : i;
+    decode_row(pl, p, (size_t)n, (*ret)->raw, (*ret)->value, (*ret)->state);
+    return SQ_OK;
+}
+
+static void look_up(const struct table *t, size_t n, const void *raw, float *value, uint8_t *state)
+{
+    const uint8_t *narrow = raw;
+    const uint16_t *wide = raw;
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = t->wide ? wide[i] : narrow[i];
+        value[i] = t->value[at];
+        state[i] = t->state[at];
+    }
+}
+
 enum sq_status sq_plane_read(const struct sq_plane *pl, const char *path, const struct sq_read_params *p,
                              struct sq_field *f, struct sq_err *e)
 {
     size_t ny = (size_t)f->grid.ny, nx = (size_t)f->grid.nx, start[8], count[8];
     size_t rows = strip_rows(pl, ny, nx);
+    struct table *table = NULL;
     double *raw = NULL;
     if (!rows)
         return sq_fail(e, SQ_FAILED, "%s: its chunks are too large to be meant", path);
-    enum sq_status st = sq_alloc((void **)&raw, rows * nx, sizeof *raw, "a strip of numbers", e);
+    enum sq_status st = make_table(pl, p, ny * nx, &table, e);
+    const size_t size = !table ? sizeof *raw : table->wide ? 2 : 1;
+    if (!st)
+        st = sq_alloc((void **)&raw, rows * nx, size, "a strip of numbers", e);
     for (int i = 0; i < pl->n_lead; i++) {
         start[i] = pl->at[i];
         count[i] = 1;
@@ -338,14 +384,19 @@ enum sq_status sq_plane_read(const struct sq_plane *pl, const char *path, const 
     for (size_t r = 0; r < ny && !st; r += rows) {
         start[pl->n_lead] = first + r;
         count[pl->n_lead] = r + rows < ny ? rows : ny - r;
-        int rc = nc_get_vara_double(pl->nc, pl->var, start, count, raw);
+        int rc = table ? nc_get_vara(pl->nc, pl->var, start, count, raw)
+                       : nc_get_vara_double(pl->nc, pl->var, start, count, raw);
         if (rc)
             st = sq_fail(e, SQ_FAILED, "%s: data are cut or broken: %s", path, nc_strerror(rc));
         for (size_t k = 0; k < count[pl->n_lead] && !st; k++) {
             size_t to = (pl->south_up ? ny - 1 - (r + k) : r + k) * nx;
-            decode_row(pl, p, nx, raw + k * nx, f->value + to, f->state + to);
+            if (table)
+                look_up(table, nx, (const char *)raw + k * nx * size, f->value + to, f->state + to);
+            else
+                decode_row(pl, p, nx, raw + k * nx, f->value + to, f->state + to);
         }
     }
+    free(table);
     free(raw);
     return st;
 }

@@ -1,4 +1,5 @@
 /* From files to a stack: what is picked, what of it is kept from the last time, and the rest. */
+#include "listing.h"
 #include "stack_parts.h"
 
 #include "core/config.h"
@@ -47,6 +48,8 @@ struct sq_stacker {
     int64_t cache_bytes;
     int workers;
     struct sq_store store;
+    struct sq_listing *known; /* NULL: not yet */
+    struct sq_places places[SQ_STACK_GRIDS];
     unsigned now; /* builds so far */
     struct plan *plan;
     int n_plans;
@@ -130,6 +133,9 @@ void sq_stacker_close(struct sq_stacker **ret)
     if (!s)
         return;
     drop_plans(s);
+    for (int i = 0; i < SQ_STACK_GRIDS; i++)
+        sq_places_finish(&s->places[i]);
+    sq_listing_close(&s->known);
     sq_store_finish(&s->store);
     free(s->elevation);
     free(s->cache);
@@ -446,7 +452,7 @@ static enum sq_status compute(struct build *b, int source, int channel, int slic
     const char *name = b->s->def.source[source].channel[channel];
     const struct sq_grid *g = &b->stack->grid[b->stack->grid_of[source]].grid;
     struct sq_stack_plane *p = sq_stack_at(b->stack, source, channel, slice);
-    const struct sq_computed c = {g, p->valid_time, b->s->elevation};
+    const struct sq_computed c = {g, &b->s->places[b->stack->grid_of[source]], p->valid_time, b->s->elevation};
     char text[SQ_CRS_MAX + 300], key[SQ_KEPT_KEY];
     struct sq_kept *k = NULL;
     bool fresh, known = true;
@@ -528,11 +534,28 @@ static enum sq_status take_fields(struct build *b, struct sq_err *e)
     return status;
 }
 
+/* The list of files of the build before, or of the call before; another one where the table of model fields, by which
+ * files are listed, has changed. */
+static enum sq_status open_inputs(struct build *b, char *const *paths, int n_paths, struct sq_err *e)
+{
+    struct sq_stacker *s = b->s;
+    char key[128];
+    enum sq_status status = take_fields(b, e);
+    snprintf(key, sizeof key, SQ_VERSION " %s", b->fields);
+    if (s->known && strcmp(sq_listing_key(s->known), key))
+        sq_listing_close(&s->known);
+    if (!status && !s->known)
+        status = sq_listing_open(s->cache, key, &s->known, e);
+    if (!status)
+        status = sq_inputs_open_known(paths, n_paths, &s->read, s->known, &b->in, e);
+    if (!status)
+        sq_listing_settle(s->known, s->cache);
+    return status;
+}
+
 static enum sq_status prepare(struct build *b, int64_t at, struct sq_err *e)
 {
     enum sq_status status = take_inputs(b, at, e);
-    if (!status)
-        status = take_fields(b, e);
     if (!status)
         status = sq_stack_init(b->stack, &b->s->def, &b->s->target, at, e);
     b->stack->cloud_top_m = b->s->read.cloud_top_m;
@@ -562,7 +585,7 @@ enum sq_status sq_stacker_build(struct sq_stacker *s, char *const *paths, int n_
     if (s->n_plans > PLANS_MAX)
         drop_plans(s);
     s->now++;
-    enum sq_status status = sq_inputs_open(paths, n_paths, &s->read, &b.in, e);
+    enum sq_status status = open_inputs(&b, paths, n_paths, e);
     if (!status)
         status = prepare(&b, at, e);
     if (!status)

@@ -6,6 +6,8 @@
 #include "core/log.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +103,13 @@ static void work(const struct crew *c)
         }
 }
 
+/* Frame follows frame, megabytes each: memory that went back to the system would be asked for, and cleared, anew. */
+static void keep_memory(void)
+{
+    (void)mallopt(M_MMAP_MAX, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 /* Runs `work` in n processes and waits for them. Without any, this one does it. */
 static void work_apart(const struct crew *c, int n)
 {
@@ -113,6 +122,7 @@ static void work_apart(const struct crew *c, int n)
         if (pid[started] < 0)
             break;
         if (!pid[started]) {
+            keep_memory();
             work(c);
             sq_inputs_rest(c->p->in);
             _exit(0);

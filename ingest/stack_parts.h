@@ -84,8 +84,15 @@ enum sq_status sq_stack_load(const struct sq_load_params *p, const struct sq_loa
 
 /* ---- what is computed (stack_computed.c) ----------------------------------------------------------------- */
 
+/* Longitude and latitude of each cell of a grid, (ny, nx), degrees; NULL: not asked for yet. */
+struct sq_places {
+    double *lon, *lat;
+};
+void sq_places_finish(struct sq_places *p);
+
 struct sq_computed {
     const struct sq_grid *grid;
+    struct sq_places *places; /* of that grid; made where they are needed and not there */
     int64_t time;
     const char *elevation; /* path, NULL: none */
 };

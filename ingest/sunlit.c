@@ -4,13 +4,12 @@
 #include "core/sun.h"
 
 #include <math.h>
-#include <stdlib.h>
 
-/* The sun is found at the corners of blocks. Across a block of the finest and coarsest grids in use (0.5 to 10 km a cell) it
+/* The sun is found at the corners of tiles, and where they do not agree by far at those of the blocks in them. Across a block of the finest and coarsest grids in use (0.5 to 10 km a cell) it
  * moves by less than the margin, so that a block whose corners agree by more is decided; along the terminator, and at the
  * rim of the disk, it is found cell by cell. */
-enum { BLOCK = 16 };
-#define MARGIN_DEG 2.5
+enum { BLOCK = 16, TILE = 8 /* blocks a side */ };
+#define MARGIN_DEG 2.5 /* of a block */
 
 struct mask {
     struct sq_field *f;
@@ -35,37 +34,47 @@ static void darken(struct mask *m, int row, int col, bool by_cell)
     m->f->state[at] = SQ_STATE_DARK;
 }
 
-/* `corner`: sun at the corners above and below. */
-static void mask_block(struct mask *m, int row, int col, const double corner[4])
+/* Blocks of a square, `n` a side; `corner`: sun at its corners. False where they do not agree by `margin`. */
+static bool mask_square(struct mask *m, int row, int col, int n, const double corner[4], double margin)
 {
     int day = 0, night = 0;
     for (int k = 0; k < 4; k++) {
-        day += corner[k] > m->least + MARGIN_DEG;
-        night += corner[k] < m->least - MARGIN_DEG;
+        day += corner[k] > m->least + margin;
+        night += corner[k] < m->least - margin;
     }
-    if (day == 4)
-        return;
-    for (int r = row; r < row + BLOCK && r < m->f->grid.ny; r++)
-        for (int c = col; c < col + BLOCK && c < m->f->grid.nx; c++)
+    if (day < 4 && night < 4 && n > 1)
+        return false;
+    for (int r = row; r < row + n * BLOCK && r < m->f->grid.ny && day < 4; r++)
+        for (int c = col; c < col + n * BLOCK && c < m->f->grid.nx; c++)
             darken(m, r, c, night < 4);
+    return true;
+}
+
+static void mask_tile(struct mask *m, int row, int col)
+{
+    double sun[TILE + 1][TILE + 1];
+    const int end = TILE * BLOCK;
+    const double corner[4] = {elevation(m, row, col), elevation(m, row, col + end), elevation(m, row + end, col),
+                              elevation(m, row + end, col + end)};
+    if (mask_square(m, row, col, TILE, corner, TILE * MARGIN_DEG))
+        return;
+    for (int j = 0; j <= TILE; j++)
+        for (int i = 0; i <= TILE; i++)
+            sun[j][i] = elevation(m, row + j * BLOCK, col + i * BLOCK);
+    for (int j = 0; j < TILE; j++)
+        for (int i = 0; i < TILE; i++) {
+            const double block[4] = {sun[j][i], sun[j][i + 1], sun[j + 1][i], sun[j + 1][i + 1]};
+            (void)mask_square(m, row + j * BLOCK, col + i * BLOCK, 1, block, MARGIN_DEG); /* one block always is */
+        }
 }
 
 enum sq_status sq_sunlit_mask(struct sq_field *f, double least_deg, struct sq_err *e)
 {
     struct mask m = {.f = f, .sun = sq_sun_at(f->time), .least = least_deg};
-    int n = (f->grid.nx + BLOCK - 1) / BLOCK + 1;
-    double *row = NULL; /* two rows of n corners */
     enum sq_status st = sq_crs_map_create(f->grid.crs, SQ_CRS_LONLAT, &m.map, e);
-    if (!st)
-        st = sq_alloc((void **)&row, 2 * (size_t)n, sizeof *row, "the sun's height", e);
-    for (int r = 0; !st && r < f->grid.ny + BLOCK; r += BLOCK) {
-        double *above = row + (r / BLOCK + 1) % 2 * n, *below = row + r / BLOCK % 2 * n;
-        for (int k = 0; k < n; k++)
-            below[k] = elevation(&m, r, k * BLOCK);
-        for (int k = 0; r && k < n - 1; k++)
-            mask_block(&m, r - BLOCK, k * BLOCK, (double[]){above[k], above[k + 1], below[k], below[k + 1]});
-    }
-    free(row);
+    for (int r = 0; !st && r < f->grid.ny; r += TILE * BLOCK)
+        for (int c = 0; c < f->grid.nx; c += TILE * BLOCK)
+            mask_tile(&m, r, c);
     sq_crs_map_destroy(&m.map);
     return st;
 }

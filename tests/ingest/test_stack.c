@@ -427,6 +427,14 @@ static void cut_end(const char *file)
     REQUIRE(!truncate(file, 50));
 }
 
+/* Where planes were, the list of files is left. */
+static void end_folder(const char *cache)
+{
+    char listing[320];
+    snprintf(listing, sizeof listing, "%s/listing", cache);
+    REQUIRE(!unlink(listing) && !rmdir(cache));
+}
+
 static void planes_are_kept_in_a_folder(void **state)
 {
     (void)state;
@@ -469,7 +477,68 @@ static void planes_are_kept_in_a_folder(void **state)
     assert_int_equal(each_plane(cache, NULL), 2);
     sq_cache_trim(cache, 0);
     assert_int_equal(each_plane(cache, NULL), 0);
-    REQUIRE(!rmdir(cache));
+    end_folder(cache);
+    free(def);
+}
+
+/* Makes r12 another file than a radar's; its size, and its time of change unless `later`, stay. */
+static void blank_the_newest(bool later)
+{
+    struct stat st;
+    const char *path = test_path("r12.grib2");
+    REQUIRE(!stat(path, &st));
+    const struct timespec time[2] = {st.st_atim, {st.st_mtim.tv_sec + later, st.st_mtim.tv_nsec}};
+    FILE *f = fopen(path, "r+b");
+    REQUIRE(f && fwrite("none", 4, 1, f) == 1 && !fclose(f) && !utimensat(AT_FDCWD, path, time, 0));
+}
+
+/* The newest of a fresh stacker's radar frames. */
+static double newest_of(const struct sq_stack_def *def, const char *cache, int64_t at)
+{
+    struct sq_stacker *s = open_stacker(def, cache, 1);
+    struct sq_stack stack = build(s, at);
+    const double first = first_of(&stack, 0, 0);
+    sq_stack_finish(&stack);
+    sq_stacker_close(&s);
+    return first;
+}
+
+static void files_are_listed_once(void **state)
+{
+    (void)state;
+    struct sq_stack_def *def = parse(two_sources);
+    char cache[300], listing[320];
+    snprintf(cache, sizeof cache, "%s-cache", test_folder());
+    snprintf(listing, sizeof listing, "%s/listing", cache);
+    for (int m = 8; m <= 12; m += 2)
+        write_radar(m, false, m / 10.0);
+    REQUIRE_NEAR(newest_of(def, cache, T0 + 840), 1.2, 1e-5); /* floats of tenths */
+    /* what is known of a file that seems not to have changed stands, within a process and beyond it */
+    blank_the_newest(false);
+    REQUIRE_NEAR(newest_of(def, cache, T0 + 840), 1.2, 1e-5);
+    /* a list that is broken is made again */
+    spoil_end(listing);
+    REQUIRE_NEAR(newest_of(def, cache, T0 + 840), 1.0, 1e-5);
+    write_radar(12, false, 1.2);
+    REQUIRE_NEAR(newest_of(def, cache, T0 + 840), 1.2, 1e-5);
+    /* so is that of a file of another time; one that is gone is forgotten */
+    blank_the_newest(true);
+    REQUIRE_NEAR(newest_of(def, cache, T0 + 840), 1.0, 1e-5);
+    REQUIRE(!unlink(test_path("r10.grib2")));
+    REQUIRE(newest_of(def, cache, T0 + 840) < 0);
+    /* a process's own list, without a folder */
+    struct sq_stacker *s = open_stacker(def, NULL, 1);
+    write_radar(10, false, 1.0);
+    struct sq_stack stack = build(s, T0 + 720);
+    REQUIRE_NEAR(first_of(&stack, 0, 0), 1.0, 1e-5);
+    sq_stack_finish(&stack);
+    write_radar(12, false, 1.2);
+    stack = build(s, T0 + 840);
+    check_radar(&stack, 1.2, 1.0, -1); /* no frame is as old */
+    sq_stack_finish(&stack);
+    sq_stacker_close(&s);
+    sq_cache_trim(cache, 0);
+    end_folder(cache);
     free(def);
 }
 
@@ -518,6 +587,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_what_is_new_is_decoded, begin, test_end),
         cmocka_unit_test_setup_teardown(a_frame_that_cannot_be_read_costs_itself_alone, begin, test_end),
         cmocka_unit_test_setup_teardown(planes_are_kept_in_a_folder, begin, test_end),
+        cmocka_unit_test_setup_teardown(files_are_listed_once, begin, test_end),
         cmocka_unit_test(planes_out_of_use_are_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
