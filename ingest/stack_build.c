@@ -67,6 +67,9 @@ struct build {
     struct sq_stack *stack;
     struct sq_pick *pick;    /* [n_planes] */
     struct sq_kept **kept;   /* [n_planes][2]: what the picks are made of */
+    struct sq_quality_report *report; /* [n_planes]: of radar frames, beside others */
+    enum sq_fault *verdict;  /* [n]: why a frame is of no use */
+    enum sq_fault *fault;    /* [n_planes]: why the frame that was picked first was of none */
     struct sq_load *load;    /* to be filled, at most 2 n_planes */
     int n_load;
     char fields[65];         /* SHA-256 of the user's table of model fields; "": our own */
@@ -384,6 +387,113 @@ static enum sq_status load_all(struct build *b, struct sq_err *e)
     return status;
 }
 
+/* ---- radar frames beside one another ------------------------------------------------------------------- */
+
+/* The frames that serve the slices of a channel, each once, rising in time; returns how many. */
+static int slots_of(struct build *b, int source, int channel, struct sq_slot *slot, int *frame)
+{
+    int n = 0;
+    for (int k = b->s->def.source[source].n_slices - 1; k >= 0; k--) {
+        const struct sq_stack_plane *p = sq_stack_at(b->stack, source, channel, k);
+        const size_t at = (size_t)(p - b->stack->plane);
+        const int i = b->pick[at].frame[0];
+        if (p->why != SQ_STACK_USED || (n && frame[n - 1] == i))
+            continue;
+        frame[n] = i;
+        slot[n++] = (struct sq_slot){b->frame[i]->time, b->frame[i]->path, b->kept[2 * at], {{0}, SQ_FAULT_NONE}, NULL};
+    }
+    return n;
+}
+
+/* The values that are left of a frame, as a plane of their own: they depend on the frames beside. */
+static enum sq_status keep_changed(struct build *b, const struct sq_slot *slot, int n, int k, struct sq_kept **ret,
+                                   struct sq_err *e)
+{
+    char text[(SQ_STACK_SLICES + 2) * SQ_KEPT_KEY], key[SQ_KEPT_KEY];
+    const size_t cells = slot[k].kept->cells;
+    bool fresh;
+    int at = snprintf(text, sizeof text, "beside %s", slot[k].kept->key);
+    for (int i = 0; i < n; i++)
+        at += snprintf(text + at, sizeof text - (size_t)at, " %s", slot[i].kept->key);
+    key_of(text, at, key);
+    enum sq_status status = sq_store_get(&b->s->store, key, cells, ret, &fresh, e);
+    if (status)
+        return status;
+    (*ret)->used = b->s->now;
+    if (!fresh)
+        return SQ_OK;
+    size_t seen = 0;
+    memcpy((*ret)->value, slot[k].changed, cells * sizeof *slot[k].changed);
+    for (size_t i = 0; i < cells; i++)
+        seen += !isnan((*ret)->value[i]);
+    (*ret)->seen.coverage = (double)seen / (double)cells;
+    (*ret)->why = SQ_STACK_USED;
+    return SQ_OK;
+}
+
+/* What was found in frame `frame[k]` is said of the planes that it serves. */
+static enum sq_status apply(struct build *b, int source, int channel, const struct sq_slot *slot, const int *frame, int n,
+                            int k, struct sq_err *e)
+{
+    struct sq_kept *changed = NULL;
+    enum sq_status status = slot[k].changed ? keep_changed(b, slot, n, k, &changed, e) : SQ_OK;
+    for (int i = 0; i < b->s->def.source[source].n_slices && !status; i++) {
+        const struct sq_stack_plane *p = sq_stack_at(b->stack, source, channel, i);
+        const size_t at = (size_t)(p - b->stack->plane);
+        if (p->why != SQ_STACK_USED || b->pick[at].frame[0] != frame[k])
+            continue;
+        b->report[at] = slot[k].report;
+        if (changed)
+            b->kept[2 * at] = changed;
+    }
+    return status;
+}
+
+static enum sq_status judge_channel(struct build *b, int source, int channel, bool *ret_faulty, struct sq_err *e)
+{
+    struct sq_slot slot[SQ_STACK_SLICES];
+    int frame[SQ_STACK_SLICES];
+    const int n = slots_of(b, source, channel, slot, frame);
+    enum sq_status status = n > 1 ? sq_stack_judge(&b->stack->grid[b->stack->grid_of[source]].grid, slot, n, e) : SQ_OK;
+    for (int k = 0; k < n && n > 1; k++) {
+        if (!status)
+            status = apply(b, source, channel, slot, frame, n, k, e);
+        if (!status && slot[k].report.frame) {
+            b->broken[frame[k]] = *ret_faulty = true;
+            b->verdict[frame[k]] = slot[k].report.frame;
+        }
+        free(slot[k].changed);
+    }
+    return status;
+}
+
+/* Why planes will be served by other frames, of whatever channel the verdict was. */
+static void note_verdicts(struct build *b)
+{
+    for (size_t k = 0; k < b->stack->n_planes; k++)
+        if (b->stack->plane[k].why == SQ_STACK_USED && b->pick[k].why == SQ_STACK_USED && !b->fault[k])
+            b->fault[k] = b->verdict[b->pick[k].frame[0]];
+}
+
+/* Loads, and judges radar frames; one of no use makes room for the next one, until all that is picked is good. */
+static enum sq_status load_good(struct build *b, struct sq_err *e)
+{
+    enum sq_status status;
+    bool faulty;
+    do {
+        status = load_all(b, e);
+        faulty = false;
+        memset(b->report, 0, b->stack->n_planes * sizeof *b->report);
+        for (int i = 0; i < b->s->def.n_sources && b->s->read.quality.frames; i++) {
+            const struct sq_stack_source *d = &b->s->def.source[i];
+            for (int c = 0; c < d->n_channels && d->kind == SQ_STACK_RADAR && !status; c++)
+                status = judge_channel(b, i, c, &faulty, e);
+        }
+        note_verdicts(b);
+    } while (!status && faulty);
+    return status;
+}
+
 /* ---- what comes out ------------------------------------------------------------------------------------ */
 
 /* The end of a path that is too long for the plane. */
@@ -422,6 +532,7 @@ static enum sq_status settle_plane(struct build *b, size_t k, bool model, struct
 {
     struct sq_stack_plane *p = &b->stack->plane[k];
     const struct sq_pick *pick = &b->pick[k];
+    p->report.frame = b->fault[k];
     if (p->why != SQ_STACK_USED)
         return SQ_OK;
     const struct sq_frame_info *f = b->frame[pick->frame[0]];
@@ -437,7 +548,8 @@ static enum sq_status settle_plane(struct build *b, size_t k, bool model, struct
         return status;
     p->value = kept->value;
     p->coverage = kept->seen.coverage;
-    p->report = kept->seen.report;
+    p->report = b->report[k].cells[SQ_FAULT_HALF] ? b->report[k] : kept->seen.report;
+    p->report.frame = b->fault[k];
     p->reference_time = f->reference_time;
     p->age_s = (int)(b->stack->at - p->reference_time);
     take_path(f->path, p->path[0], sizeof p->path[0]);
@@ -509,6 +621,8 @@ static enum sq_status take_inputs(struct build *b, int64_t at, struct sq_err *e)
     enum sq_status status = sq_alloc((void **)&b->frame, (size_t)b->n, sizeof *b->frame, "frames", e);
     if (!status)
         status = sq_alloc((void **)&b->broken, (size_t)b->n, sizeof *b->broken, "marks", e);
+    if (!status)
+        status = sq_alloc((void **)&b->verdict, (size_t)b->n, sizeof *b->verdict, "marks", e);
     for (int i = 0; i < b->n && !status; i++) {
         b->frame[i] = sq_inputs_info(b->in, i);
         if (!s->has_target && b->frame[i]->kind == SQ_KIND_RADAR && b->frame[i]->time <= at)
@@ -564,6 +678,10 @@ static enum sq_status prepare(struct build *b, int64_t at, struct sq_err *e)
     if (!status)
         status = sq_alloc((void **)&b->kept, 2 * b->stack->n_planes, sizeof *b->kept, "picks", e);
     if (!status)
+        status = sq_alloc((void **)&b->fault, b->stack->n_planes, sizeof *b->fault, "picks", e);
+    if (!status)
+        status = sq_alloc((void **)&b->report, b->stack->n_planes, sizeof *b->report, "picks", e);
+    if (!status)
         status = sq_alloc((void **)&b->load, 2 * b->stack->n_planes, sizeof *b->load, "picks", e);
     return status;
 }
@@ -589,7 +707,7 @@ enum sq_status sq_stacker_build(struct sq_stacker *s, char *const *paths, int n_
     if (!status)
         status = prepare(&b, at, e);
     if (!status)
-        status = load_all(&b, e);
+        status = load_good(&b, e);
     if (!status)
         status = settle_all(&b, e);
     if (!status && !anything(&stack))
@@ -601,8 +719,11 @@ enum sq_status sq_stacker_build(struct sq_stacker *s, char *const *paths, int n_
     sq_inputs_close(&b.in);
     free(b.frame);
     free(b.broken);
+    free(b.verdict);
     free(b.pick);
     free(b.kept);
+    free(b.fault);
+    free(b.report);
     free(b.load);
     if (status)
         sq_stack_finish(&stack);

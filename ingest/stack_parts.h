@@ -82,6 +82,20 @@ struct sq_load_params {
 enum sq_status sq_stack_load(const struct sq_load_params *p, const struct sq_load *load, int n,
                              struct sq_err *e) SQ_CHECK;
 
+/* ---- radar frames beside one another (stack_judge.c) ------------------------------------------------------- */
+
+/* A frame on a grid of the stack. */
+struct sq_slot {
+    int64_t time;
+    const char *path;
+    const struct sq_kept *kept;
+    struct sq_quality_report report; /* what is known of it now; its `frame`: why it is of no use */
+    float *changed;                  /* its values where cells were taken out, the caller's to free; NULL: as they were */
+};
+
+/* Frames rise in time. Fills report and changed; the log has a line for each with a fault. */
+enum sq_status sq_stack_judge(const struct sq_grid *g, struct sq_slot *slot, int n, struct sq_err *e) SQ_CHECK;
+
 /* ---- what is computed (stack_computed.c) ----------------------------------------------------------------- */
 
 /* Longitude and latitude of each cell of a grid, (ny, nx), degrees; NULL: not asked for yet. */

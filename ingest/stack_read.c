@@ -161,11 +161,13 @@ static bool read_row(int g, const struct tables *t, const size_t at[2], struct s
     if (nc_get_var1_int(g, t->status, at, &why) || why < SQ_STACK_USED || why > SQ_STACK_OUTSIDE)
         return false;
     p->why = (enum sq_stack_why)why;
+    if (!read_faults(g, t->faults, at, &p->report))
+        return false;
     if (p->why != SQ_STACK_USED)
         return true;
     return get_time(g, t->time, at, &p->time) && get_time(g, t->run, at, &p->reference_time) &&
            !nc_get_var1_int(g, t->age, at, &p->age_s) && !nc_get_var1_double(g, t->coverage, at, &p->coverage) &&
-           p->coverage >= 0 && p->coverage <= 1 && read_faults(g, t->faults, at, &p->report) &&
+           p->coverage >= 0 && p->coverage <= 1 &&
            get_text(g, t->file[0], at, p->path[0], sizeof p->path[0]) &&
            get_text(g, t->file[1], at, p->path[1], sizeof p->path[1]) &&
            get_text(g, t->product, at, p->product, sizeof p->product);

@@ -118,7 +118,8 @@ struct tables {
     int status, time, run, age, coverage, faults, file[2], product;
 };
 
-/* Cells touched by quality control, for each reason of enum sq_fault; [0] is why a whole frame was taken out. */
+/* Cells touched by quality control, for each reason of enum sq_fault; [0] is why a whole frame was taken out, whose
+ * place an older one takes, or none. */
 static int define_faults(int g, const int dim[2], int *ret)
 {
     char reasons[400] = "";
@@ -130,7 +131,7 @@ static int define_faults(int g, const int dim[2], int *ret)
     if (!rc)
         rc = nc_def_var(g, "faults", NC_UINT, 3, all, ret);
     if (!rc)
-        rc = sq_cf_text(g, *ret, "long_name", "cells of the frame that quality control touched; first why all of it was");
+        rc = sq_cf_text(g, *ret, "long_name", "cells of the frame that quality control touched; first why a newer frame was passed over");
     return rc ? rc : sq_cf_text(g, *ret, "reasons", reasons);
 }
 

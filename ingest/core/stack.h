@@ -75,7 +75,7 @@ enum sq_stack_why {
     SQ_STACK_USED,
     SQ_STACK_NONE,    /* no frame of that time */
     SQ_STACK_LATE,    /* there is one, but by its latency it had not come at the issue time */
-    SQ_STACK_BROKEN,  /* there is one, and it could not be read */
+    SQ_STACK_BROKEN,  /* there is one, and it could not be read, or quality control took it out */
     SQ_STACK_OUTSIDE, /* there is one, and it covers none of the grid */
 };
 const char *sq_stack_why_name(enum sq_stack_why why); /* "used", "no_frame" ... */
@@ -88,7 +88,8 @@ struct sq_stack_plane {
     int64_t reference_time; /* the run of a model; else `time` */
     int age_s;              /* issue time - reference_time: how old the newest thing in it is */
     double coverage;        /* fraction of cells observed */
-    struct sq_quality_report report; /* what quality control found in the frame: in what was read of it */
+    struct sq_quality_report report; /* what quality control found in the frame: in what was read of it. Its `frame`:
+                                        why a newer one was passed over, also where none serves */
     char path[2][512];      /* files; the second is "" unless two leads of a model were mixed. Cut in front */
     char product[64];
     char units[16];

@@ -164,6 +164,116 @@ static void broken_files_are_refused(void **state)
     REQUIRE_STATUS(sq_stack_write(test_path("no/folder.nc"), &s, &err), SQ_FAILED);
 }
 
+/* ---- faulty frames ----------------------------------------------------------------------------------------- */
+
+enum { SIDE = 128, FRAMES = 7, LAST = FRAMES - 1 };
+
+/* Showers that move 3 cells to the east and 1 to the south each frame. */
+static double *showers(void)
+{
+    double *v = calloc((size_t)FRAMES * SIDE * SIDE, sizeof *v);
+    uint64_t seed = 7;
+    REQUIRE(v);
+    for (int i = 0; i < 40; i++) {
+        double at[3];
+        for (int k = 0; k < 3; k++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            at[k] = (double)(seed >> 40) / (1 << 24);
+        }
+        for (int f = 0; f < FRAMES; f++)
+            for (int y = 0; y < SIDE; y++)
+                for (int x = 0; x < SIDE; x++) {
+                    const double dx = x - (at[0] * 1.5 - 0.25) * SIDE - 3 * f, dy = y - at[1] * SIDE - f;
+                    v[(f * SIDE + y) * SIDE + x] += 8 * exp(-(dx * dx + dy * dy) / (20 + 60 * at[2]));
+                }
+    }
+    for (int i = 0; i < FRAMES * SIDE * SIDE; i++)
+        v[i] = v[i] < 0.1 ? 0 : v[i];
+    return v;
+}
+
+/* Two grids of what is seen at the time of the last frame, kept by *ret. */
+static struct sq_stacker *judge(const double *value, bool frames, struct sq_stack *ret)
+{
+    static const char *const two = "- name: near\n  kind: radar\n  channels: rain_rate\n  slices_s: [0, 300, 600, 900, 1200]\n"
+        "  reach_s: 600\n- name: far\n  kind: radar\n  channels: rain_rate\n  slices_s: [0, 300, 600, 900, 1200]\n"
+        "  reach_s: 600\n  coarser: 2\n  margin_km: 20\n";
+    struct sq_err err = {0};
+    struct sq_stacker *s = NULL;
+    struct sq_stack_def *def = malloc(sizeof *def);
+    const struct sq_grid target = {100, 100, 14500, -10500, 1000, 1000, SMALL_LAEA};
+    struct sq_stacker_params p = {.def = def, .target = &target, .read = SQ_READ_PARAMS_DEFAULT, .workers = 1};
+    char *path = test_path("f.nc");
+    REQUIRE(def);
+    p.read.quality.frames = frames;
+    small_cf_write(path, (struct small_cf){.nx = SIDE, .ny = SIDE, .n = FRAMES, .value = value, .y0 = 2500, .dy = -1000});
+    REQUIRE_OK(sq_stack_def_parse("two.yaml", two, strlen(two), def, &err));
+    REQUIRE_OK(sq_stacker_open(&p, &s, &err));
+    REQUIRE_OK(sq_stacker_build(s, &path, 1, LAST * 300, ret, &err));
+    free(def);
+    return s;
+}
+
+/* The newest frame is passed over for this reason, on both grids and in the file; the one before serves. */
+static void require_passed_over(const double *value, enum sq_fault why)
+{
+    struct sq_stack s = {0}, back = {0};
+    struct sq_err err = {0};
+    struct sq_stacker *stacker = judge(value, true, &s);
+    REQUIRE_OK(sq_stack_write(test_path("cube.nc"), &s, &err));
+    REQUIRE_OK(sq_stack_read(test_path("cube.nc"), false, &back, &err));
+    for (int i = 0; i < 2; i++) {
+        const struct sq_stack_plane *p = sq_stack_at(&s, i, 0, 0);
+        REQUIRE(p->why == SQ_STACK_USED && p->time == (LAST - 1) * 300 && p->age_s == 300);
+        assert_int_equal(p->report.frame, why);
+        assert_int_equal(sq_stack_at(&back, i, 0, 0)->report.frame, why);
+        assert_int_equal(sq_stack_at(&s, i, 0, 1)->report.frame, SQ_FAULT_NONE);
+        REQUIRE(sq_stack_at(&s, i, 0, 1)->time == (LAST - 1) * 300);
+    }
+    sq_stack_finish(&s);
+    sq_stack_finish(&back);
+    sq_stacker_close(&stacker);
+    stacker = judge(value, false, &s);
+    REQUIRE(sq_stack_at(&s, 0, 0, 0)->time == LAST * 300 && !sq_stack_at(&s, 0, 0, 0)->report.frame);
+    sq_stack_finish(&s);
+    sq_stacker_close(&stacker);
+}
+
+static void faulty_frames_make_room(void **state)
+{
+    (void)state;
+    const size_t n = SIDE * SIDE;
+    double *v = showers(), *last = v + LAST * n;
+    struct sq_stack s = {0};
+    struct sq_stacker *stacker = judge(v, true, &s);
+    for (size_t k = 0; k < s.n_planes; k++)
+        REQUIRE(s.plane[k].why == SQ_STACK_USED && s.plane[k].time == s.plane[k].valid_time && !s.plane[k].report.frame &&
+                !s.plane[k].report.cells[SQ_FAULT_HALF]);
+    sq_stack_finish(&s);
+    sq_stacker_close(&stacker);
+    double *good = malloc(n * sizeof *good);
+    REQUIRE(good);
+    memcpy(good, last, n * sizeof *good);
+    memcpy(last, last - n, n * sizeof *last);
+    require_passed_over(v, SQ_FAULT_FROZEN);
+    for (size_t i = 0; i < n; i++)
+        last[i] = 4 * good[i];
+    require_passed_over(v, SQ_FAULT_FAR);
+    /* half of the newest is dry: those cells alone are taken out, and counted */
+    for (size_t i = 0; i < n; i++)
+        last[i] = i % SIDE < SIDE / 3 ? 0 : good[i];
+    stacker = judge(v, true, &s);
+    for (int i = 0; i < 2; i++) {
+        const struct sq_stack_plane *p = sq_stack_at(&s, i, 0, 0);
+        REQUIRE(p->time == LAST * 300 && !p->report.frame && p->report.cells[SQ_FAULT_HALF] > 100);
+        REQUIRE(p->coverage < sq_stack_at(&s, i, 0, 1)->coverage);
+    }
+    sq_stack_finish(&s);
+    sq_stacker_close(&stacker);
+    free(good);
+    free(v);
+}
+
 /* Whatever bits are wrong, the file is read or refused in one line that names it: libhdf5 may fall over it, we not. */
 static void no_bits_end_the_program(void **state)
 {
@@ -204,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(what_is_written_comes_back, test_end),
         cmocka_unit_test_teardown(broken_files_are_refused, test_end),
+        cmocka_unit_test_teardown(faulty_frames_make_room, test_end),
         cmocka_unit_test_teardown(no_bits_end_the_program, test_end),
     };
     sq_log_level(SQ_LOG_ERROR);
