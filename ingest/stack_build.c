@@ -16,28 +16,7 @@
 #include <sys/stat.h>
 
 #define KEEP_BYTES ((size_t)1 << 30)
-#define WORTH_WHILE 0.8 /* of a frame: a part that is larger is not read alone */
-#define BESIDE 64        /* cells round a part of a radar frame: stripes that end at its edge are long enough there */
-#define PLANS_MAX 64 /* grids that move each have theirs */
 #define CACHE_BYTES ((int64_t)4 << 30)
-
-/* What of the frames on a grid is looked at by any grid of the stack. */
-struct part {
-    struct sq_grid from;
-    bool whole;
-    struct sq_window window;
-    struct sq_grid grid; /* of the window */
-};
-
-/* A plan for a pair of grids. */
-struct plan {
-    struct sq_grid from; /* all of it, where a part is read, too */
-    int grid;            /* of the stack */
-    enum sq_stack_method method;
-    struct sq_regrid *regrid; /* NULL: the grids are equal */
-    bool outside;             /* the target lies outside of the data */
-    const struct part *part;  /* NULL: all */
-};
 
 struct sq_stacker {
     struct sq_stack_def def;
@@ -51,10 +30,7 @@ struct sq_stacker {
     struct sq_listing *known; /* NULL: not yet */
     struct sq_places places[SQ_STACK_GRIDS];
     unsigned now; /* builds so far */
-    struct plan *plan;
-    int n_plans;
-    struct part *part[PLANS_MAX];
-    int n_parts;
+    struct sq_plans plans;
 };
 
 /* One build. */
@@ -74,18 +50,6 @@ struct build {
     int n_load;
     char fields[65];         /* SHA-256 of the user's table of model fields; "": our own */
 };
-
-static void drop_plans(struct sq_stacker *s)
-{
-    for (int i = 0; i < s->n_plans; i++)
-        sq_regrid_destroy(&s->plan[i].regrid);
-    free(s->plan);
-    s->plan = NULL;
-    s->n_plans = 0;
-    for (int i = 0; i < s->n_parts; i++)
-        free(s->part[i]);
-    s->n_parts = 0;
-}
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
@@ -135,7 +99,7 @@ void sq_stacker_close(struct sq_stacker **ret)
     struct sq_stacker *s = *ret;
     if (!s)
         return;
-    drop_plans(s);
+    sq_plans_drop(&s->plans);
     for (int i = 0; i < SQ_STACK_GRIDS; i++)
         sq_places_finish(&s->places[i]);
     sq_listing_close(&s->known);
@@ -167,7 +131,7 @@ static int print_grid(char *out, size_t size, const struct sq_grid *g)
 }
 
 /* Everything that a plane of frame i depends on. False where its file is gone. */
-static bool frame_key(const struct build *b, int i, int grid, const struct plan *plan, char ret[SQ_KEPT_KEY])
+static bool frame_key(const struct build *b, int i, int grid, const struct sq_plan *plan, char ret[SQ_KEPT_KEY])
 {
     const struct sq_frame_info *f = b->frame[i];
     const struct sq_read_params *p = &b->s->read;
@@ -190,107 +154,6 @@ static bool frame_key(const struct build *b, int i, int grid, const struct plan 
     return true;
 }
 
-/* ---- plans --------------------------------------------------------------------------------------------- */
-
-/* Cells on each side more, as far as there are any. */
-static void widen(struct sq_window *w, int cells)
-{
-    const int row = w->row > cells ? w->row - cells : 0, col = w->col > cells ? w->col - cells : 0;
-    const int end_row = w->row + w->ny + cells, end_col = w->col + w->nx + cells;
-    w->ny = (end_row < w->of_ny ? end_row : w->of_ny) - row;
-    w->nx = (end_col < w->of_nx ? end_col : w->of_nx) - col;
-    w->row = row;
-    w->col = col;
-}
-
-/* The window of `from` that all grids of the stack look at; `whole` where it is not worth while. */
-static struct part make_part(const struct build *b, const struct sq_grid *from, int beside)
-{
-    struct part p = {.from = *from, .whole = true, .grid = *from};
-    struct sq_window w = {from->ny, from->nx, 0, 0, from->ny, from->nx};
-    int end[2] = {0, 0};
-    for (int k = 0; k < b->stack->n_grids; k++) {
-        struct sq_regrid *r = NULL;
-        struct sq_err ignored;
-        if (sq_regrid_create(from, &b->stack->grid[k].grid, SQ_REGRID_BILINEAR, &r, &ignored))
-            continue; /* it looks at nothing of it */
-        const struct sq_window v = sq_regrid_window(r);
-        sq_regrid_destroy(&r);
-        w.row = v.row < w.row ? v.row : w.row;
-        w.col = v.col < w.col ? v.col : w.col;
-        end[0] = v.row + v.ny > end[0] ? v.row + v.ny : end[0];
-        end[1] = v.col + v.nx > end[1] ? v.col + v.nx : end[1];
-    }
-    w.ny = end[0] - w.row;
-    w.nx = end[1] - w.col;
-    if (w.ny < 1 || w.nx < 1)
-        return p;
-    widen(&w, beside);
-    if ((double)w.ny * w.nx > WORTH_WHILE * (double)sq_grid_cells(from))
-        return p;
-    p.whole = false;
-    p.window = w;
-    p.grid.nx = w.nx;
-    p.grid.ny = w.ny;
-    p.grid.x0 = sq_grid_x(from, w.col);
-    p.grid.y0 = sq_grid_y(from, w.row);
-    return p;
-}
-
-/* NULL: all of it is read. */
-static const struct part *find_part(struct build *b, const struct sq_frame_info *f)
-{
-    struct sq_stacker *s = b->s;
-    for (int i = 0; i < s->n_parts; i++)
-        if (sq_grid_equal(&s->part[i]->from, &f->grid))
-            return s->part[i]->whole ? NULL : s->part[i];
-    struct part *p = s->n_parts < PLANS_MAX ? malloc(sizeof *p) : NULL;
-    if (!p)
-        return NULL;
-    *p = make_part(b, &f->grid, f->kind == SQ_KIND_RADAR ? BESIDE : 0);
-    s->part[s->n_parts++] = p;
-    return p->whole ? NULL : p;
-}
-
-/* Data that cannot be brought onto the grid cover none of it. */
-static struct plan make_plan(struct build *b, int frame, int grid, enum sq_stack_method method)
-{
-    static const enum sq_regrid_method methods[] = {SQ_REGRID_AUTO, SQ_REGRID_NEAREST, SQ_REGRID_BILINEAR,
-                                                    SQ_REGRID_AREA};
-    const struct sq_grid *to = &b->stack->grid[grid].grid, *from = &b->frame[frame]->grid;
-    struct plan p = {.from = *from, .grid = grid, .method = method};
-    struct sq_err why;
-    if (sq_grid_equal(from, to))
-        return p;
-    p.part = sq_inputs_parts(b->in, frame) ? find_part(b, b->frame[frame]) : NULL;
-    if (sq_regrid_create(p.part ? &p.part->grid : from, to, methods[method], &p.regrid, &why)) {
-        sq_log(SQ_LOG_INFO, "%s", why.text);
-        p.outside = true;
-    } else {
-        sq_regrid_prepare(p.regrid);
-    }
-    return p;
-}
-
-/* The plan for frame i; valid until the next call. */
-static enum sq_status find_plan(struct build *b, int i, int grid, enum sq_stack_method method, const struct plan **ret,
-                                struct sq_err *e)
-{
-    struct sq_stacker *s = b->s;
-    for (int k = 0; k < s->n_plans; k++)
-        if (s->plan[k].grid == grid && s->plan[k].method == method && sq_grid_equal(&s->plan[k].from, &b->frame[i]->grid)) {
-            *ret = &s->plan[k];
-            return SQ_OK;
-        }
-    struct plan *more = realloc(s->plan, (size_t)(s->n_plans + 1) * sizeof *more);
-    if (!more)
-        return sq_fail(e, SQ_FAILED, "out of memory for plans");
-    s->plan = more;
-    more[s->n_plans] = make_plan(b, i, grid, method);
-    *ret = &more[s->n_plans++];
-    return SQ_OK;
-}
-
 /* ---- what is wanted ------------------------------------------------------------------------------------ */
 
 /* The plane of frame i, as kept or to be loaded. Sets *ret_why where there will be none. */
@@ -299,10 +162,11 @@ static enum sq_status want_frame(struct build *b, int source, int i, struct sq_k
 {
     const struct sq_stack_source *d = &b->s->def.source[source];
     const int grid = b->stack->grid_of[source];
-    const struct plan *plan = NULL;
+    const struct sq_plan *plan = NULL;
     char key[SQ_KEPT_KEY];
     bool fresh;
-    enum sq_status status = find_plan(b, i, grid, d->method, &plan, e);
+    const struct sq_wanted_plan want = {b->stack, b->frame[i], sq_inputs_parts(b->in, i), grid, d->method};
+    enum sq_status status = sq_plans_find(&b->s->plans, &want, &plan, e);
     if (status)
         return status;
     *ret_why = plan->outside ? SQ_STACK_OUTSIDE : SQ_STACK_USED;
@@ -700,8 +564,8 @@ enum sq_status sq_stacker_build(struct sq_stacker *s, char *const *paths, int n_
     struct sq_stack stack = {0};
     struct build b = {.s = s, .stack = &stack};
     char text[32];
-    if (s->n_plans > PLANS_MAX)
-        drop_plans(s);
+    if (s->plans.n > SQ_PLANS_MAX)
+        sq_plans_drop(&s->plans);
     s->now++;
     enum sq_status status = open_inputs(&b, paths, n_paths, e);
     if (!status)

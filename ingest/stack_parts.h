@@ -18,6 +18,49 @@ struct sq_pick {
 struct sq_pick sq_stack_pick(const struct sq_frame_info *const *frame, const bool *broken, int n,
                              const struct sq_stack_source *s, const char *channel, int64_t valid, int64_t at);
 
+/* ---- how a frame comes onto a grid (stack_plans.c) ------------------------------------------------------------ */
+
+#define SQ_PLANS_MAX 64 /* grids that move each have theirs: between builds, more are dropped */
+
+/* What of the frames on a grid is looked at by any grid of the stack. */
+struct sq_part {
+    struct sq_grid from;
+    bool whole;
+    struct sq_window window;
+    struct sq_grid grid; /* of the window */
+};
+
+/* A plan for a pair of grids. */
+struct sq_plan {
+    struct sq_grid from; /* all of it, where a part is read, too */
+    int grid;            /* of the stack */
+    enum sq_stack_method method;
+    struct sq_regrid *regrid; /* NULL: the grids are equal */
+    bool outside;             /* the target lies outside of the data */
+    const struct sq_part *part;  /* NULL: all */
+};
+
+struct sq_plans {
+    struct sq_plan *plan; /* [n] */
+    int n;
+    struct sq_part *part[SQ_PLANS_MAX];
+    int n_parts;
+};
+
+struct sq_wanted_plan {
+    const struct sq_stack *stack;
+    const struct sq_frame_info *frame;
+    bool in_parts; /* a part of the frame can be read alone */
+    int grid;      /* of the stack, which is the same for all plans of a list */
+    enum sq_stack_method method;
+};
+
+/* The plan for a frame, made where there is none: valid until the next call, what it points to until they are dropped. Data
+ * that cannot be brought onto the grid cover none of it. */
+enum sq_status sq_plans_find(struct sq_plans *p, const struct sq_wanted_plan *want, const struct sq_plan **ret,
+                             struct sq_err *e) SQ_CHECK;
+void sq_plans_drop(struct sq_plans *p);
+
 /* ---- planes kept (stack_store.c) ----------------------------------------------------------------------- */
 
 #define SQ_KEPT_KEY 33 /* hex of half a SHA-256, and its end */
