@@ -474,6 +474,9 @@ static void faults_leave_nothing(void **state)
     REQUIRE_STATUS(sq_synth_folder(test_path("asia"), &p, SQ_SYNTH_GOES, &files, &err), SQ_FAILED);
     REQUIRE(strstr(err.text, "North America"));
     REQUIRE(access(test_path("asia/goes"), F_OK) == -1);
+    strcpy(p.grid.crs, "+proj=laea +lat_0=50 +lon_0=180 +datum=WGS84 +units=m +no_defs");
+    REQUIRE_STATUS(sq_synth_folder(test_path("date"), &p, SQ_SYNTH_MRMS, &files, &err), SQ_FAILED);
+    REQUIRE(strstr(err.text, "date line"));
     struct sq_grib_file *f = NULL;
     const struct sq_grib_product product = {.discipline = 0, .decimals = 9, .reference = START};
     const float wide[4] = {0, 1, 2, 300};
