@@ -155,13 +155,14 @@ enum sq_status sq_chunks_get(struct sq_chunks *c, const size_t *start, unsigned 
     *ret_n = 0;
     H5E_BEGIN_TRY
     {
-        fine = H5Dget_chunk_storage_size(c->variable[0], offset, &n) >= 0;
-        if (fine && n > *room && n <= CHUNK_MOST) {
+        if (H5Dget_chunk_storage_size(c->variable[0], offset, &n) < 0)
+            n = 0; /* HDF5 says so, and no more, of a chunk that is not there */
+        if (n > *room && n <= CHUNK_MOST) {
             unsigned char *more = realloc(*bytes, n);
             *room = more ? n : *room;
             *bytes = more ? more : *bytes;
         }
-        fine = fine && n <= *room && (!n || H5Dread_chunk(c->variable[0], H5P_DEFAULT, offset, &skipped, *bytes) >= 0) && !skipped;
+        fine = n <= *room && (!n || H5Dread_chunk(c->variable[0], H5P_DEFAULT, offset, &skipped, *bytes) >= 0) && !skipped;
     }
     H5E_END_TRY
     *ret_n = fine ? (size_t)n : 0;

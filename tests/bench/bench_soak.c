@@ -2,6 +2,7 @@
  *     bench_soak [SECONDS [CONNECTIONS]]               everything that may be asked for, while each 20 s a new forecast and
  *                                                      a bad file arrive; a line each 20 s; 1 where an answer was wrong
  *     bench_soak rate PORT TARGET [SECONDS [CONNECTIONS]]   one address of any HTTP server, as fast as it answers
+ *     bench_soak each PORT FILE [CONNECTIONS]          the addresses of a file, a line each, once
  * The server, the one who writes forecasts and the one who asks are a process each. */
 #include "serve/made_run.h"
 
@@ -39,7 +40,9 @@ struct connection {
 
 struct load {
     int port, n;
-    const char *target; /* NULL: the mixture */
+    const char *target; /* NULL: the mixture, or the list */
+    char *list;         /* addresses still to be asked for, a line each */
+    int open;           /* connections */
     uint64_t random;
     char run[40]; /* the newest that an answer came from */
     char first_wrong[TARGET + 80];
@@ -112,10 +115,26 @@ static int connect_to(int port)
     return fd;
 }
 
+/* The next line of the list; false at its end. */
+static bool take_line(struct load *l, struct connection *c)
+{
+    size_t n = strcspn(l->list, "\n");
+    snprintf(c->target, TARGET, "%.*s", (int)n, l->list);
+    l->list += n + (l->list[n] == '\n');
+    c->code = 200;
+    return n > 0;
+}
+
 static void ask(struct load *l, struct connection *c)
 {
     char request[TARGET + 64];
-    if (l->target) {
+    if (l->list) {
+        if (!take_line(l, c)) {
+            close(c->fd);
+            l->open--;
+            return;
+        }
+    } else if (l->target) {
         snprintf(c->target, TARGET, "%s", l->target);
         c->code = 200;
     } else {
@@ -132,6 +151,7 @@ static void open_connection(struct load *l, struct connection *c, int poll)
 {
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
     c->fd = connect_to(l->port);
+    l->open++;
     if (epoll_ctl(poll, EPOLL_CTL_ADD, c->fd, &ev))
         give_up("epoll_ctl");
     ask(l, c);
@@ -183,28 +203,32 @@ static bool take(struct load *l, struct connection *c, const char *bytes, size_t
     return !c->left;
 }
 
-/* Asks and listens until `until`. */
+static void reopen(struct load *l, struct connection *c, int poll)
+{
+    close(c->fd);
+    l->open--;
+    open_connection(l, c, poll);
+}
+
+/* Asks and listens until `until`, or until there is nothing left to ask for. */
 static void drive(struct load *l, int poll, double until)
 {
     static char bytes[1 << 18];
     struct epoll_event ev[64];
-    while (seconds() < until) {
+    while (seconds() < until && l->open) {
         int n = epoll_wait(poll, ev, 64, 100);
         for (int i = 0; i < n; i++) {
             struct connection *c = ev[i].data.ptr;
             ssize_t got = recv(c->fd, bytes, sizeof bytes, 0);
             if (got <= 0) {
                 wrong(l, c, 0); /* cut */
-                close(c->fd);
-                open_connection(l, c, poll);
+                reopen(l, c, poll);
             } else if (take(l, c, bytes, (size_t)got)) {
                 count_answer(l, c);
-                if (!l->target && !draw(&l->random, 2000)) { /* people come and go */
-                    close(c->fd);
-                    open_connection(l, c, poll);
-                } else {
+                if (!l->target && !l->list && !draw(&l->random, 2000)) /* people come and go */
+                    reopen(l, c, poll);
+                else
                     ask(l, c);
-                }
             }
         }
     }
@@ -451,6 +475,30 @@ static int measure_rate(struct load *l, int s)
     return l->tally.wrong > 0;
 }
 
+/* The file as a string. */
+static char *read_list(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    long n = f && !fseek(f, 0, SEEK_END) ? ftell(f) : -1;
+    char *text = n < 0 ? NULL : calloc(1, (size_t)n + 1);
+    if (!text || fseek(f, 0, SEEK_SET) || fread(text, 1, (size_t)n, f) != (size_t)n)
+        give_up(path);
+    fclose(f);
+    return text;
+}
+
+static int measure_each(struct load *l, const char *path)
+{
+    char *list = l->list = read_list(path);
+    double start = seconds();
+    drive(l, open_all(l), start + 3600);
+    printf("  answers      /s    MB/s   p50 us   p99 us   max us  wrong\n");
+    print_tally(&l->tally, seconds() - start);
+    printf("\n%s", l->first_wrong);
+    free(list);
+    return l->tally.wrong > 0;
+}
+
 static int soak(struct load *l, int s)
 {
     char folder[] = "/tmp/squall_soak_XXXXXX", room[512] = "";
@@ -499,23 +547,24 @@ static int soak(struct load *l, int s)
 
 int main(int argc, char **argv)
 {
-    bool rate = argc > 3 && !strcmp(argv[1], "rate");
-    const int at = rate ? 4 : 1, s = argc > at ? atoi(argv[at]) : rate ? 5 : PERIOD_S;
+    bool rate = argc > 3 && !strcmp(argv[1], "rate"), each = argc > 3 && !strcmp(argv[1], "each");
+    const int at = rate ? 4 : each ? 3 : 1, s = each ? 1 : argc > at ? atoi(argv[at]) : rate ? 5 : PERIOD_S;
     struct load *l = calloc(1, sizeof *l);
     if (!l)
         return 1;
     l->n = argc > at + 1 ? atoi(argv[at + 1]) : 16;
     if (s < 1 || s > 86400 || l->n < 1 || l->n > CONNECTIONS_MAX || argc > at + 2) {
-        fprintf(stderr, "bench_soak [SECONDS [CONNECTIONS]]\nbench_soak rate PORT TARGET [SECONDS [CONNECTIONS]]\n");
+        fprintf(stderr, "bench_soak [SECONDS [CONNECTIONS]]\nbench_soak rate PORT TARGET [SECONDS [CONNECTIONS]]\n"
+                        "bench_soak each PORT FILE [CONNECTIONS]\n");
         return 2;
     }
     l->random = 1;
     sq_log_level(SQ_LOG_ERROR);
-    if (rate) {
+    if (rate || each)
         l->port = atoi(argv[2]);
+    if (rate)
         l->target = argv[3];
-    }
-    int failed = rate ? measure_rate(l, s) : soak(l, s);
+    int failed = rate ? measure_rate(l, s) : each ? measure_each(l, argv[3]) : soak(l, s);
     free(l);
     return failed;
 }

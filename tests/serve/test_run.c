@@ -6,11 +6,12 @@
 
 #include <netcdf.h>
 
-/* Writes a small forecast of an hour on a grid of 3 x 2 chunks, the last ones cut short. */
+/* Writes a small forecast of an hour on a grid of 4 x 2 chunks: the first in the west without any forecast, which are not
+ * in the file at all, the last ones cut short. */
 static void write_large(const char *name)
 {
     struct small_grid g = small_grids[0];
-    g.nx = 515;
+    g.nx = 1000;
     g.ny = 257;
     small_file(name, &g, 0);
 }
