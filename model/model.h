@@ -18,6 +18,9 @@ const char *sq_method_name(enum sq_method m);
 struct sq_weights; /* a trained network, read from a weights file */
 enum sq_status sq_weights_read(const char *path, struct sq_weights **ret, struct sq_err *e) SQ_CHECK;
 void sq_weights_destroy(struct sq_weights **w);
+/* Pools the forecasts of both from now on, each network's counting alike; `b` belongs to `a` then, and is NULL where
+ * they have become one. Refused where classes differ, or where one sees other sources than the radar. */
+enum sq_status sq_weights_join(struct sq_weights *a, struct sq_weights **b, struct sq_err *e) SQ_CHECK;
 /* Refuses, with the reason, a cube that the network was not made for (step, cell size, leads). */
 enum sq_status sq_weights_fit(const struct sq_weights *w, const struct sq_cube *c, int most_lead_s,
                               struct sq_err *e) SQ_CHECK;

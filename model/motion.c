@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAMES = SQ_MOTION_FRAMES, LEVELS = 5, ROUNDS = 3, LEAST_SIDE = 8 };
+enum { FRAMES = 10, PAIRS = 5, LEVELS = 5, ROUNDS = 3, LEAST_SIDE = 8 };
 
 /* Chosen by the error of extrapolation (squall verify) on the development events. */
 static const float window_sigma = 10;  /* of the Lucas-Kanade window, pixels of a level */
 static const float stiffness = 0.05f;  /* pull towards the wider window's answer, of the mean structure */
 static const double work_m = 2000;     /* pixel size of the finest level */
 static const int most_pixels = 1 << 20;
+static const double brief_s = 300, brief_over_s = 600;       /* between the frames of a pair; from the first pair to the last */
+static const double lasting_s = 1200, lasting_over_s = 1200;
 
 /* One level of the image pyramid: log rain rate and how much of it was observed. */
 struct image {
@@ -148,13 +150,27 @@ static void solve(struct level *l, float sigma)
     }
 }
 
-static void refine(struct level *l, const struct image *im, const int64_t *time, int n)
+/* The frames of both fields and the pairs of one. */
+struct frames {
+    int n;
+    int index[FRAMES];
+    int64_t time[FRAMES];
+};
+
+struct pairs {
+    int n;
+    int later[PAIRS], earlier[PAIRS]; /* of the frames */
+};
+
+static void refine(struct level *l, const struct image *im, const struct frames *f, const struct pairs *pairs)
 {
     size_t cells = (size_t)l->w * (size_t)l->h;
     for (int round = 0; round < ROUNDS; round++) {
         memset(l->xx, 0, 5 * cells * sizeof *l->xx);
-        for (int p = 0; p + 1 < n; p++)
-            add_pair(l, &im[p], &im[p + 1], (float)(time[p] - time[p + 1]));
+        for (int p = 0; p < pairs->n; p++) {
+            int a = pairs->later[p], b = pairs->earlier[p];
+            add_pair(l, &im[a], &im[b], (float)(f->time[a] - f->time[b]));
+        }
         solve(l, window_sigma);
     }
 }
@@ -183,31 +199,69 @@ static int shrink_factor(const struct sq_cube *c)
     return f;
 }
 
-static enum sq_status nodes_from_level(struct sq_motion *m, const struct level *l, int f, struct sq_err *e)
+static void nodes_from_level(const struct sq_motion *m, const struct level *l, int f, float *u, float *v)
 {
-    m->cell = 8 * ((f + 1) / 2);
-    m->mx = (m->nx + m->cell - 1) / m->cell;
-    m->my = (m->ny + m->cell - 1) / m->cell;
-    size_t n = (size_t)m->mx * (size_t)m->my;
-    enum sq_status s = sq_alloc((void **)&m->u, 2 * n, sizeof *m->u, "motion", e);
-    if (s)
-        return s;
-    m->v = m->u + n;
     for (int i = 0; i < m->my; i++)
         for (int j = 0; j < m->mx; j++) {
             float y = (((float)i + 0.5f) * (float)m->cell) / (float)f - 0.5f;
             float x = (((float)j + 0.5f) * (float)m->cell) / (float)f - 0.5f;
-            m->u[i * m->mx + j] = (float)f * bilinear(l->u, l->w, l->h, y, x);
-            m->v[i * m->mx + j] = (float)f * bilinear(l->v, l->w, l->h, y, x);
+            u[i * m->mx + j] = (float)f * bilinear(l->u, l->w, l->h, y, x);
+            v[i * m->mx + j] = (float)f * bilinear(l->v, l->w, l->h, y, x);
         }
-    return SQ_OK;
 }
 
-static enum sq_status pyramid(const struct sq_cube *c, const int *index, int n, int f,
-                              struct image im[LEVELS][FRAMES], struct sq_err *e)
+/* ---- which frames -------------------------------------------------------------------------------------------- */
+
+static int add_frame(struct frames *f, const struct sq_cube *c, int index)
 {
-    for (int p = 0; p < n; p++) {
-        enum sq_status s = shrink_frame(c->frame[index[p]].rate_mmh, c->grid.nx, c->grid.ny, f, &im[0][p], e);
+    for (int k = 0; k < f->n; k++)
+        if (f->index[k] == index)
+            return k;
+    if (f->n == FRAMES)
+        return -1;
+    f->index[f->n] = index;
+    f->time[f->n] = c->frame[index].time;
+    return f->n++;
+}
+
+/* Pairs `apart` units apart, `every` units one after the other, the last beginning at most `over` units back. */
+static void find_pairs(const struct sq_cube *c, int newest, int unit_s, int apart, int over, int every, struct frames *f,
+                       struct pairs *ret)
+{
+    int64_t now = c->frame[newest].time;
+    ret->n = 0;
+    for (int k = 0; k <= over && ret->n < PAIRS; k += every) {
+        int later = sq_cube_find(c, now - (int64_t)k * unit_s, c->step_s / 3);
+        int earlier = sq_cube_find(c, now - (int64_t)(k + apart) * unit_s, c->step_s / 3);
+        if (later < 0 || earlier < 0 || earlier >= later)
+            continue;
+        int a = add_frame(f, c, later), b = add_frame(f, c, earlier);
+        if (a >= 0 && b >= 0) {
+            ret->later[ret->n] = a;
+            ret->earlier[ret->n++] = b;
+        }
+    }
+}
+
+/* As far apart as wanted, or as near to that as the frames allow. Units are steps, or several short ones. */
+static void choose_pairs(const struct sq_cube *c, int newest, int step_s, double apart_s, double over_s, struct frames *f,
+                         struct pairs *ret)
+{
+    int unit_s = (int)ceil(240.0 / step_s) * step_s;
+    int apart = (int)lround(apart_s / unit_s), over = (int)(over_s / unit_s);
+    over = over > 1 ? over : 1;
+    ret->n = 0;
+    for (apart = apart > 1 ? apart : 1; apart >= 1 && ret->n == 0; apart--)
+        find_pairs(c, newest, unit_s, apart, over, apart > 2 ? 2 : 1, f, ret);
+}
+
+/* ---- one field ----------------------------------------------------------------------------------------------- */
+
+static enum sq_status pyramid(const struct sq_cube *c, const struct frames *fr, int f, struct image im[LEVELS][FRAMES],
+                              struct sq_err *e)
+{
+    for (int p = 0; p < fr->n; p++) {
+        enum sq_status s = shrink_frame(c->frame[fr->index[p]].rate_mmh, c->grid.nx, c->grid.ny, f, &im[0][p], e);
         for (int k = 1; k < LEVELS && !s; k++)
             s = halve(&im[k - 1][p], &im[k][p], e);
         if (s)
@@ -216,27 +270,11 @@ static enum sq_status pyramid(const struct sq_cube *c, const int *index, int n, 
     return SQ_OK;
 }
 
-static enum sq_status calm(struct sq_motion *m, int f, struct sq_err *e)
+static enum sq_status solve_field(struct sq_motion *m, struct image im[LEVELS][FRAMES], const struct frames *fr,
+                                  const struct pairs *pairs, int f, float *u, float *v, struct sq_err *e)
 {
-    float zero[2] = {0, 0};
-    struct level still = {.w = 1, .h = 1, .u = zero, .v = zero};
-    return nodes_from_level(m, &still, f, e);
-}
-
-enum sq_status sq_motion_estimate(const struct sq_cube *c, const int *index, int n, struct sq_motion *ret,
-                                  struct sq_err *e)
-{
-    struct image im[LEVELS][FRAMES] = {0};
     struct level level[LEVELS] = {0};
-    int f = shrink_factor(c);
-    int64_t time[FRAMES];
-    n = n < FRAMES ? n : FRAMES;
-    *ret = (struct sq_motion){.nx = c->grid.nx, .ny = c->grid.ny};
-    if (n < 2)
-        return calm(ret, f, e);
-    for (int p = 0; p < n; p++)
-        time[p] = c->frame[index[p]].time;
-    enum sq_status s = pyramid(c, index, n, f, im, e);
+    enum sq_status s = SQ_OK;
     int top = LEVELS - 1; /* a handful of pixels tells nothing of motion */
     while (top > 0 && (im[top][0].w < LEAST_SIDE || im[top][0].h < LEAST_SIDE))
         top--;
@@ -246,15 +284,49 @@ enum sq_status sq_motion_estimate(const struct sq_cube *c, const int *index, int
             break;
         if (k < top)
             inherit(&level[k], &level[k + 1]);
-        refine(&level[k], im[k], time, n);
+        refine(&level[k], im[k], fr, pairs);
     }
     if (!s)
-        s = nodes_from_level(ret, &level[0], f, e);
-    for (int k = 0; k < LEVELS; k++) {
+        nodes_from_level(m, &level[0], f, u, v);
+    for (int k = 0; k < LEVELS; k++)
         free(level[k].block);
+    return s;
+}
+
+static enum sq_status lay_nodes(struct sq_motion *m, int f, struct sq_err *e)
+{
+    m->cell = 8 * ((f + 1) / 2);
+    m->mx = (m->nx + m->cell - 1) / m->cell;
+    m->my = (m->ny + m->cell - 1) / m->cell;
+    size_t n = (size_t)m->mx * (size_t)m->my;
+    enum sq_status s = sq_alloc((void **)&m->u, 4 * n, sizeof *m->u, "motion", e);
+    if (!s)
+        m->v = m->u + n, m->lasting_u = m->v + n, m->lasting_v = m->lasting_u + n;
+    return s;
+}
+
+enum sq_status sq_motion_estimate(const struct sq_cube *c, int newest, int step_s, struct sq_motion *ret, struct sq_err *e)
+{
+    struct image im[LEVELS][FRAMES] = {0};
+    struct frames fr = {0};
+    struct pairs brief, lasting;
+    int f = shrink_factor(c);
+    *ret = (struct sq_motion){.nx = c->grid.nx, .ny = c->grid.ny};
+    enum sq_status s = lay_nodes(ret, f, e);
+    choose_pairs(c, newest, step_s, brief_s, brief_over_s, &fr, &brief);
+    choose_pairs(c, newest, step_s, lasting_s, lasting_over_s, &fr, &lasting);
+    if (s || brief.n == 0)
+        return s;
+    s = pyramid(c, &fr, f, im, e);
+    if (!s)
+        s = solve_field(ret, im, &fr, &brief, f, ret->u, ret->v, e);
+    if (!s)
+        s = solve_field(ret, im, &fr, &lasting, f, ret->lasting_u, ret->lasting_v, e);
+    for (int k = 0; k < LEVELS; k++)
         for (int p = 0; p < FRAMES; p++)
             image_free(&im[k][p]);
-    }
+    if (s)
+        sq_motion_finish(ret);
     return s;
 }
 
@@ -270,17 +342,26 @@ float sq_motion_at(const struct sq_motion *m, const float *node, float row, floa
     return bilinear(node, m->mx, m->my, (row + 0.5f) * s - 0.5f, (col + 0.5f) * s - 0.5f);
 }
 
-/* Both components at node coordinates (row y, column x), which are clamped to the field. */
-static inline void velocity(const struct sq_motion *m, float y, float x, float *ret_v, float *ret_u)
+static inline float between(const float *a, int down, int right, float fy, float fx)
+{
+    float top = a[0] + fx * (a[right] - a[0]), bottom = a[down] + fx * (a[down + right] - a[down]);
+    return top + fy * (bottom - top);
+}
+
+/* Both components at node coordinates (row y, column x), which are clamped to the field; `now`: what the brief
+ * motion still has to say. */
+static inline void velocity(const struct sq_motion *m, float now, float y, float x, float *ret_v, float *ret_u)
 {
     y = clampf(y, 0, (float)(m->my - 1));
     x = clampf(x, 0, (float)(m->mx - 1));
-    int i = (int)y, j = (int)x, down = i + 1 < m->my ? m->mx : 0, right = j + 1 < m->mx ? 1 : 0;
+    int i = (int)y, j = (int)x, down = i + 1 < m->my ? m->mx : 0, right = j + 1 < m->mx ? 1 : 0, at = i * m->mx + j;
     float fy = y - (float)i, fx = x - (float)j;
-    float a = (1 - fy) * (1 - fx), b = (1 - fy) * fx, c = fy * (1 - fx), d = fy * fx;
-    const float *u = m->u + i * m->mx + j, *v = m->v + i * m->mx + j;
-    *ret_u = a * u[0] + b * u[right] + c * u[down] + d * u[down + right];
-    *ret_v = a * v[0] + b * v[right] + c * v[down] + d * v[down + right];
+    *ret_u = between(m->u + at, down, right, fy, fx);
+    *ret_v = between(m->v + at, down, right, fy, fx);
+    if (m->lasting_u) {
+        *ret_u = now * *ret_u + (1 - now) * between(m->lasting_u + at, down, right, fy, fx);
+        *ret_v = now * *ret_v + (1 - now) * between(m->lasting_v + at, down, right, fy, fx);
+    }
 }
 
 void sq_motion_trace(const struct sq_motion *m, double from_s, double dt_s, float *dx, float *dy)
@@ -297,8 +378,9 @@ void sq_motion_trace(const struct sq_motion *m, double from_s, double dt_s, floa
             if (from_s != 0)
                 y += dy[k] / cell, x += dx[k] / cell;
             for (int s = 0; s < steps; s++) { /* midpoint rule */
-                velocity(m, y, x, &v, &u);
-                velocity(m, y + 0.5f * h * v, x + 0.5f * h * u, &v, &u);
+                float now = expf(-(float)((fabs(from_s) + fabs(left) * (s + 0.5) / steps) / SQ_MOTION_FADE_S));
+                velocity(m, now, y, x, &v, &u);
+                velocity(m, now, y + 0.5f * h * v, x + 0.5f * h * u, &v, &u);
                 y += h * v;
                 x += h * u;
             }

@@ -38,6 +38,8 @@ static enum sq_status check_shape(const struct sq_net_shape *s, struct sq_err *e
             return sq_fail(e, SQ_FAILED, "network: dilation %d is out of range [1, 1024]", s->dilation[i]);
     if (s->n_node < 1 || s->n_node > SQ_NODE_MAX || s->n_edge < 2 || s->n_edge > SQ_CLASS_MAX - 1)
         return sq_fail(e, SQ_FAILED, "network: %d lead nodes or %d class edges out of range", s->n_node, s->n_edge);
+    if (!sq_slots_valid(&s->slots))
+        return sq_fail(e, SQ_FAILED, "network: ages of frames must be 0, then ascend");
     for (int i = 0; i < s->n_node; i++)
         if (s->node_s[i] <= (i ? s->node_s[i - 1] : 0))
             return sq_fail(e, SQ_FAILED, "network: lead nodes must ascend from above 0");

@@ -27,6 +27,7 @@ struct sq_net_shape {
     int hidden;                      /* H */
     int n_node;                      /* lead nodes; leads between them blend the scores of their neighbours */
     int node_s[SQ_NODE_MAX];         /* ascending, > 0 */
+    struct sq_slots slots;           /* radar frames that are looked at */
     int beside;                      /* planes beside the radar, two features each; 0: radar alone */
     int n_edge;                      /* class edges; classes = n_edge + 1 */
     float edge_mmh[SQ_CLASS_MAX - 1];
@@ -35,7 +36,7 @@ struct sq_net_shape {
 /* F, features of a cell. */
 static inline int sq_net_features(const struct sq_net_shape *s)
 {
-    return SQ_FEATURES + 2 * s->beside;
+    return SQ_FEATURES(s->slots.n) + 2 * s->beside;
 }
 
 static inline int sq_net_classes(const struct sq_net_shape *s)
@@ -65,6 +66,9 @@ enum sq_status sq_net_init(struct sq_net *n, const struct sq_net_shape *s, struc
 void sq_net_finish(struct sq_net *n);
 /* He's initialisation, seeded; residual branches and class scores begin small. */
 void sq_net_randomise(struct sq_net *n, uint64_t seed);
+/* Takes the parameters of a network of the same shape that looks at the same radar frames or some of them; what the
+ * others give begins with weights of 0. False: its shape is another. */
+bool sq_net_grow(struct sq_net *n, const struct sq_net *from);
 /* Cells of context that one output cell sees to each side. */
 int sq_net_reach(const struct sq_net_shape *s);
 

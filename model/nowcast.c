@@ -1,5 +1,6 @@
 #include "nowcast.h"
 
+#include "core/sha256.h"
 #include "tiles.h"
 
 #include <math.h>
@@ -42,7 +43,10 @@ static enum sq_status prepare(struct sq_nowcast *n, struct sq_err *e)
     float *tmp = NULL;
     if (newest < 0)
         return sq_fail(e, SQ_FAILED, "no frame to forecast from");
-    enum sq_status s = sq_scene_init(&n->scene, n->cube, newest, n->cube->step_s, e);
+    struct sq_slots slots = sq_slots_last;
+    for (const struct sq_weights *w = n->weights; w; w = w->next)
+        sq_slots_add(&slots, &w->net.shape.slots);
+    enum sq_status s = sq_scene_init(&n->scene, n->cube, newest, n->cube->step_s, &slots, e);
     size_t nodes = s ? 0 : (size_t)n->scene.motion.mx * (size_t)n->scene.motion.my;
     if (!s)
         s = sq_alloc((void **)&n->composite, sq_grid_cells(g), sizeof(float), "forecast", e);
@@ -56,6 +60,22 @@ static enum sq_status prepare(struct sq_nowcast *n, struct sq_err *e)
     }
     free(tmp);
     return s;
+}
+
+/* Names joined by " + "; the digest of several is that of their digests. */
+static void name_networks(const struct sq_weights *w, struct sq_forecast *f)
+{
+    char digests[8 * 64 + 1] = "";
+    size_t n = 0;
+    snprintf(f->model, sizeof f->model, "%s", w->name);
+    snprintf(f->model_sha256, sizeof f->model_sha256, "%s", w->sha256);
+    for (const struct sq_weights *m = w; w->next && m && n + 64 < sizeof digests; m = m->next, n += 64) {
+        size_t at = strlen(f->model);
+        snprintf(digests + n, 65, "%s", m->sha256);
+        snprintf(f->model + at, sizeof f->model - at, "%s%s", m == w ? "" : " + ", m == w ? "" : m->name);
+    }
+    if (n)
+        sq_sha256(digests, n, f->model_sha256);
 }
 
 enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcast_params *p, struct sq_forecast *f,
@@ -90,10 +110,8 @@ enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcas
         return s;
     }
     snprintf(f->method, sizeof f->method, "%s", sq_method_name(p->method));
-    if (p->method == SQ_METHOD_NETWORK) {
-        snprintf(f->model, sizeof f->model, "%s", p->weights->name);
-        snprintf(f->model_sha256, sizeof f->model_sha256, "%s", p->weights->sha256);
-    }
+    if (p->method == SQ_METHOD_NETWORK)
+        name_networks(p->weights, f);
     *ret = n;
     return SQ_OK;
 }

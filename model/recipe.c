@@ -11,6 +11,7 @@
 struct text {
     char name[64], precision[16], sources[256];
     int seed, batch, coarsen;
+    struct sq_slots frames;
     int channels, stacks, dilation[SQ_DILATION_MAX], n_dilation, up, hidden, node_s[SQ_NODE_MAX], n_node;
     float edge_mmh[SQ_CLASS_MAX - 1];
     int n_edge;
@@ -26,6 +27,7 @@ struct text {
 static const struct sq_config_key keys[] = {
     {"name", SQ_CONFIG_TEXT, AT(name), 0, 64, 0, 0, NULL},
     {"seed", SQ_CONFIG_WHOLE, AT(seed), 0, 0, 0, 1e9, NULL},
+    {"frames", SQ_CONFIG_WHOLES, AT(frames.age), AT(frames.n), SQ_SLOT_MAX, 0, 1000, NULL},
     {"sources", SQ_CONFIG_TEXT, AT(sources), 0, 256, 0, 0, NULL},
     {"precision", SQ_CONFIG_TEXT, AT(precision), 0, 16, 0, 0, "auto float"},
     {"channels", SQ_CONFIG_WHOLE, AT(channels), 0, 0, 1, 512, NULL},
@@ -59,7 +61,7 @@ static const struct sq_config_key keys[] = {
 
 static struct text defaults(void)
 {
-    struct text t = {.name = "squall-radar", .precision = "auto", .seed = 1, .batch = 4, .coarsen = 2, .channels = 32,
+    struct text t = {.name = "squall-radar", .precision = "auto", .seed = 1, .batch = 4, .coarsen = 2, .frames = sq_slots_last, .channels = 32,
                      .stacks = 2, .dilation = {1, 2, 4, 8, 16}, .n_dilation = 5, .up = 20, .hidden = 32,
                      .node_s = {300, 600, 900, 1200, 1800, 2400, 3000, 3600}, .n_node = 8, .n_edge = SQ_THRESHOLDS,
                      .size = 128, .leads = 4, .most_lead_s = 3600, .most_stride = 3, .most_step_s = 900,
@@ -71,7 +73,7 @@ static struct text defaults(void)
 
 static struct sq_net_shape shape(const struct text *t)
 {
-    struct sq_net_shape s = {.channels = t->channels, .stacks = t->stacks, .n_dilation = t->n_dilation, .up = t->up,
+    struct sq_net_shape s = {.channels = t->channels, .stacks = t->stacks, .n_dilation = t->n_dilation, .up = t->up, .slots = t->frames,
                              .hidden = t->hidden, .n_node = t->n_node, .n_edge = t->n_edge};
     memcpy(s.dilation, t->dilation, (size_t)t->n_dilation * sizeof *s.dilation);
     memcpy(s.node_s, t->node_s, (size_t)t->n_node * sizeof *s.node_s);
@@ -90,7 +92,7 @@ static void put(const struct text *t, struct sq_recipe *r)
                                           .thinned = (float)t->thinned, .twin = (float)t->twin,
                                           .gain_sigma = (float)t->gain_sigma,
                                           .blind = (float)t->blind, .dropped = (float)t->dropped,
-                                          .n_edge = t->n_edge};
+                                          .slots = t->frames, .n_edge = t->n_edge};
     memcpy(r->sample.edge_mmh, t->edge_mmh, (size_t)t->n_edge * sizeof *t->edge_mmh);
     r->optimiser = (struct sq_optimiser_params){.rate = t->rate, .decay = t->decay, .average = t->average,
                                                 .clip = t->clip, .warmup = t->warmup, .steps = t->steps};

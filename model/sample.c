@@ -116,7 +116,7 @@ enum sq_status sq_library_create(const struct sq_lesson *lessons, int n_lessons,
         return s;
     l->p = *p;
     l->beside = beside;
-    l->n_features = SQ_FEATURES + (beside ? 2 * (size_t)beside->n : 0);
+    l->n_features = SQ_FEATURES(p->slots.n) + (beside ? 2 * (size_t)beside->n : 0);
     l->n_event = n_lessons;
     l->n_start = collect(l, lessons, n_lessons);
     s = l->n_start ? SQ_OK : sq_fail(e, SQ_FAILED, "training: no event has a frame with one before and one after it");
@@ -173,7 +173,7 @@ static enum sq_status make_ready(const struct sq_library *l, struct start *s, st
 {
     if (s->ready)
         return SQ_OK;
-    enum sq_status st = sq_scene_init(&s->scene, s->cube, s->frame, s->step_s, e);
+    enum sq_status st = sq_scene_init(&s->scene, s->cube, s->frame, s->step_s, &l->p.slots, e);
     s->scene.beside = l->beside;
     s->scene.stack = s->stack;
     s->scene.stack_wide = s->stack_wide;
@@ -268,7 +268,7 @@ static void mask_truth(const struct sq_library *l, float *truth, size_t n, struc
 {
     for (size_t i = 0; i < n; i++) {
         bool seen = false;
-        for (int k = 0; k < SQ_SLOTS; k++)
+        for (int k = 0; k < l->p.slots.n && l->p.slots.age[k] <= SQ_FRESH; k++)
             seen |= l->features[i * l->n_features + (size_t)(2 * k + 1)] > 0;
         truth[i] = seen ? sq_touched(touch, truth[i]) : NAN;
     }
@@ -359,7 +359,7 @@ enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float 
         return st;
     struct sq_touch touch = draw_touch(l, r);
     int turn = sq_random_below(r, 8);
-    sq_features(&s->scene, &win, touch, l->features, l->window);
+    sq_features(&s->scene, &l->p.slots, &win, touch, l->features, l->window);
     turn_floats(l->features, features, turn, l->p.size, (int)l->n_features);
     st = draw_truth(l, s, &win, r, touch, turn, truth, lead_s, e);
     if (!st)

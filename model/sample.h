@@ -19,6 +19,7 @@ struct sq_sample_params {
     float gain_sigma;  /* rates are multiplied by exp(N(0, sigma)) */
     float dropped;     /* each source beside the radar is left out of this share of samples */
     float blind;       /* share of samples whose radar does not see rates below 0.1 to 0.6 mm/h */
+    struct sq_slots slots; /* frames that are looked at */
     int n_edge;        /* of the advection probabilities */
     float edge_mmh[SQ_CLASS_MAX - 1];
 };
@@ -38,8 +39,8 @@ enum sq_status sq_library_create(const struct sq_lesson *lessons, int n_lessons,
 void sq_library_destroy(struct sq_library **l);
 int sq_library_starts(const struct sq_library *l);
 
-/* One sample: features (size, size, F), F = SQ_FEATURES and two for each plane beside the radar; truth (leads, size, size), mm/h, NaN = does not count; base
- * (leads, n_edge, size, size), advection probabilities; and lead_s (leads); a start with fewer leads repeats some
+/* One sample: features (size, size, F), F = SQ_FEATURES(slots) and two for each plane beside the radar;
+ * truth (leads, size, size), mm/h, NaN = does not count; base (leads, n_edge, size, size), advection probabilities; and lead_s (leads); a start with fewer leads repeats some
  * as NaN. */
 enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, float *base,
                                int *lead_s, struct sq_err *e) SQ_CHECK;

@@ -4,26 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int find_slots(struct sq_scene *s, int ret_index[SQ_SLOTS])
+static void find_slots(struct sq_scene *s)
 {
-    int n = 0;
     int64_t now = s->cube->frame[s->newest].time;
-    for (int k = 0; k < SQ_SLOTS; k++) {
-        s->slot[k] = k ? sq_cube_find(s->cube, now - (int64_t)k * s->step_s, s->step_s / 3) : s->newest;
-        if (s->slot[k] >= 0)
-            ret_index[n++] = s->slot[k];
-    }
-    return n;
+    for (int k = 0; k < s->slots.n; k++)
+        s->slot[k] = k ? sq_cube_find(s->cube, now - (int64_t)s->slots.age[k] * s->step_s, s->step_s / 3) : s->newest;
 }
 
 static enum sq_status trace_back(struct sq_scene *s, struct sq_err *e)
 {
     size_t nodes = (size_t)s->motion.mx * (size_t)s->motion.my;
-    enum sq_status st = sq_alloc((void **)&s->back_x[0], 2 * SQ_SLOTS * nodes, sizeof(float), "trajectories", e);
+    enum sq_status st = sq_alloc((void **)&s->back_x[0], 2 * (size_t)s->slots.n * nodes, sizeof(float), "trajectories", e);
     if (st)
         return st;
     double before = 0;
-    for (int k = 0; k < SQ_SLOTS; k++) {
+    for (int k = 0; k < s->slots.n; k++) {
         s->back_x[k] = s->back_x[0] + 2 * (size_t)k * nodes;
         s->back_y[k] = s->back_x[k] + nodes;
         double dt = k && s->slot[k] >= 0 ? (double)(s->cube->frame[s->slot[k]].time - s->cube->frame[s->newest].time)
@@ -37,12 +32,12 @@ static enum sq_status trace_back(struct sq_scene *s, struct sq_err *e)
     return SQ_OK;
 }
 
-enum sq_status sq_scene_init(struct sq_scene *ret, const struct sq_cube *c, int newest, int step_s, struct sq_err *e)
+enum sq_status sq_scene_init(struct sq_scene *ret, const struct sq_cube *c, int newest, int step_s,
+                             const struct sq_slots *slots, struct sq_err *e)
 {
-    int index[SQ_SLOTS];
-    *ret = (struct sq_scene){.cube = c, .newest = newest, .step_s = step_s};
-    int n = find_slots(ret, index);
-    enum sq_status s = sq_motion_estimate(c, index, n, &ret->motion, e);
+    *ret = (struct sq_scene){.cube = c, .newest = newest, .step_s = step_s, .slots = *slots};
+    find_slots(ret);
+    enum sq_status s = sq_motion_estimate(c, newest, step_s, &ret->motion, e);
     if (!s)
         s = trace_back(ret, e);
     if (s)
@@ -71,7 +66,7 @@ void sq_scene_composite(const struct sq_scene *s, const struct sq_window *win, f
 {
     size_t n = (size_t)win->h * (size_t)win->w;
     sq_scene_slot(s, 0, win, ret);
-    for (int k = 1; k < SQ_SLOTS; k++) {
+    for (int k = 1; k < s->slots.n && s->slots.age[k] <= SQ_FRESH; k++) {
         size_t holes = 0;
         for (size_t i = 0; i < n; i++)
             holes += isnan(ret[i]);

@@ -16,7 +16,7 @@ SQ_HOT static void put_slot(const float *rate, struct sq_touch touch, size_t n, 
 }
 
 /* Velocities in cells per second become metres per second over 20; divergence is per hour. */
-static void put_motion(const struct sq_scene *s, const struct sq_window *win, float *ret, int stride)
+static void put_motion(const struct sq_scene *s, const struct sq_window *win, float *ret, int at, int stride)
 {
     const struct sq_motion *m = &s->motion;
     const double *cell = s->cube->cell_m;
@@ -25,7 +25,7 @@ static void put_motion(const struct sq_scene *s, const struct sq_window *win, fl
     for (int i = 0; i < win->h; i++)
         for (int j = 0; j < win->w; j++) {
             float row = (float)(win->row + i), col = (float)(win->col + j);
-            float *f = ret + ((size_t)i * (size_t)win->w + (size_t)j) * (size_t)stride + 2 * SQ_SLOTS;
+            float *f = ret + ((size_t)i * (size_t)win->w + (size_t)j) * (size_t)stride + at;
             if (i % 4 || j % 4) { /* smooth fields: every fourth cell is enough */
                 const float *g = f - ((i % 4) * win->w + j % 4) * stride;
                 for (int k = 0; k < 4; k++)
@@ -42,15 +42,19 @@ static void put_motion(const struct sq_scene *s, const struct sq_window *win, fl
         }
 }
 
-void sq_features(const struct sq_scene *s, const struct sq_window *win, struct sq_touch touch, float *ret, float *tmp)
+void sq_features(const struct sq_scene *s, const struct sq_slots *slots, const struct sq_window *win, struct sq_touch touch,
+                 float *ret, float *tmp)
 {
     size_t n = (size_t)win->h * (size_t)win->w;
-    int stride = sq_features_count(s);
-    for (int k = 0; k < SQ_SLOTS; k++) {
+    int stride = sq_features_count(s, slots);
+    for (int k = 0; k < s->slots.n; k++) {
+        int at = sq_slots_find(slots, s->slots.age[k]);
+        if (at < 0)
+            continue;
         sq_scene_slot(s, k, win, tmp);
-        put_slot(tmp, touch, n, ret + 2 * k, (size_t)stride);
+        put_slot(tmp, touch, n, ret + 2 * at, (size_t)stride);
     }
-    put_motion(s, win, ret, stride);
+    put_motion(s, win, ret, 2 * slots->n, stride);
     if (s->beside)
-        sq_beside_put(s->beside, s->stack, s->stack_wide, touch.dropped, win, ret + SQ_FEATURES, stride);
+        sq_beside_put(s->beside, s->stack, s->stack_wide, touch.dropped, win, ret + SQ_FEATURES(slots->n), stride);
 }

@@ -6,9 +6,9 @@
 
 #include <math.h>
 
-/* Channels of a cell that the radar gives: for each slot the scaled log rate (0 where not observed) and whether it was
+/* Channels of a cell that the radar gives: for each of n slots the scaled log rate (0 where not observed) and whether it was
  * observed (0 or 1); then cell size, step, speed and divergence of the motion, scaled to order 1. */
-enum { SQ_FEATURES = 2 * SQ_SLOTS + 4 };
+#define SQ_FEATURES(n) (2 * (n) + 4)
 
 /* What training does, so that other radars and days of faults are met: rates are multiplied by `gain`, then those below
  * `least_mmh` are 0, as where a radar does not see light rain. NaN stays. */
@@ -31,12 +31,13 @@ static inline float sq_feature_rate(float scaled)
 }
 
 /* Features of a cell: those of the radar, then two for each plane beside it. */
-static inline int sq_features_count(const struct sq_scene *s)
+static inline int sq_features_count(const struct sq_scene *s, const struct sq_slots *slots)
 {
-    return SQ_FEATURES + (s->beside ? 2 * s->beside->n : 0);
+    return SQ_FEATURES(slots->n) + (s->beside ? 2 * s->beside->n : 0);
 }
 
-/* ret (h, w, sq_features_count(s)); tmp (h, w). No NaN leaves this function. */
-void sq_features(const struct sq_scene *s, const struct sq_window *win, struct sq_touch touch, float *ret, float *tmp);
+/* Of the scene's slots those named; ret (h, w, sq_features_count(s, slots)); tmp (h, w). No NaN leaves this function. */
+void sq_features(const struct sq_scene *s, const struct sq_slots *slots, const struct sq_window *win, struct sq_touch touch,
+                 float *ret, float *tmp);
 
 #endif

@@ -13,11 +13,13 @@ struct sq_hidden {
     enum sq_dtype type;
     int ny, nx, size; /* cells of the grid; of a tile's side */
     int rows, cols;   /* tiles */
-    int views;        /* mirror images that are averaged: 1, or 4 */
+    int first_view, views; /* mirror images that are averaged */
     void **tile;
+    struct sq_hidden *next; /* of the next network that is pooled */
 };
 
-enum { TILE = 1024, MANY_VIEWS_CELLS = 3000000 };
+/* On wide grids one network looks once: there is no time for more. */
+enum { TILE = 1024, VIEWS = 4, MANY_VIEWS_CELLS = 3000000 };
 
 static size_t element(const struct sq_hidden *h)
 {
@@ -55,7 +57,7 @@ static bool rain_in(const struct sq_hidden *h, const float *composite, const str
 /* Mirror image number `view`: bit 0 left and right, bit 1 up and down. In place, rows of `wide` bytes a cell. */
 static void swap_cells(char *a, char *b, size_t wide)
 {
-    char t[8 * SQ_BESIDE_MAX + 4 * SQ_FEATURES]; /* the widest cell: 512 floats of a hidden layer, or all features */
+    char t[8 * SQ_BESIDE_MAX + 4 * SQ_FEATURES(SQ_SLOT_MAX)]; /* the widest cell: 512 floats of a hidden layer, or all features */
     _Static_assert(sizeof t >= 512 * sizeof(float), "a hidden layer");
     memcpy(t, a, wide);
     memcpy(a, b, wide);
@@ -130,21 +132,23 @@ static enum sq_status run_tile(struct sq_hidden *h, struct worker *k, const stru
         st = sq_alloc(&h->tile[r * h->cols + c], bytes, 1, "hidden layer", e);
     if (st)
         return st;
-    size_t features = (size_t)sq_features_count(s) * sizeof(float);
-    sq_features(s, &win, sq_untouched, k->features, k->tmp);
-    for (int v = 0; v < h->views; v++) {
+    const struct sq_slots *slots = &h->w->net.shape.slots;
+    size_t features = (size_t)sq_features_count(s, slots) * sizeof(float);
+    sq_features(s, slots, &win, sq_untouched, k->features, k->tmp);
+    for (int i = 0; i < h->views; i++) {
+        int v = (h->first_view + i) % VIEWS;
         mirror((char *)k->features, v, win.h, win.w, features);
         /* the run owns this layer and writes it anew each time: it may be mirrored in place */
         char *hidden = (char *)(uintptr_t)sq_net_forward(k->run, k->features);
         mirror(hidden, v, win.h, win.w, (size_t)h->w->net.shape.hidden * element(h));
         mirror((char *)k->features, v, win.h, win.w, features);
-        keep(h, r, c, &win, hidden, v);
+        keep(h, r, c, &win, hidden, i);
     }
     return SQ_OK;
 }
 
-enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
-                                struct sq_hidden **ret, struct sq_err *e)
+static enum sq_status run_network(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
+                                  int first_view, int views, struct sq_hidden **ret, struct sq_err *e)
 {
     struct sq_hidden *h;
     struct worker k = {0};
@@ -155,7 +159,7 @@ enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scen
     int reach = even(sq_net_reach(&w->net.shape));
     *h = (struct sq_hidden){.w = w, .ny = ny, .nx = nx, .size = most <= TILE + 2 * reach ? most : TILE,
                             .type = sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32,
-                            .views = (size_t)ny * (size_t)nx <= MANY_VIEWS_CELLS ? 4 : 1};
+                            .first_view = first_view, .views = views};
     h->rows = (ny + h->size - 1) / h->size;
     h->cols = (nx + h->size - 1) / h->size;
     st = sq_alloc((void **)&h->tile, (size_t)(h->rows * h->cols), sizeof *h->tile, "tiles", e);
@@ -175,10 +179,33 @@ enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scen
     return st;
 }
 
+/* The views are dealt out to the networks. */
+enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
+                                struct sq_hidden **ret, struct sq_err *e)
+{
+    const bool wide = sq_grid_cells(&s->cube->grid) > MANY_VIEWS_CELLS;
+    int n = 0;
+    for (const struct sq_weights *m = w; m; m = wide ? NULL : m->next)
+        n++;
+    int views = wide ? 1 : n < VIEWS ? VIEWS / n : 1;
+    enum sq_status st = SQ_OK;
+    struct sq_hidden *first = NULL, **at = &first;
+    for (int k = 0; k < n && !st; k++, w = w->next) {
+        st = run_network(w, s, composite, k * views, views, at, e);
+        at = *at ? &(*at)->next : at;
+    }
+    if (st)
+        sq_hidden_destroy(&first);
+    else
+        *ret = first;
+    return st;
+}
+
 void sq_hidden_destroy(struct sq_hidden **h)
 {
     if (!*h)
         return;
+    sq_hidden_destroy(&(*h)->next);
     for (int t = 0; (*h)->tile && t < (*h)->rows * (*h)->cols; t++)
         free((*h)->tile[t]);
     free((*h)->tile);
@@ -270,17 +297,19 @@ static void exceed_row(const struct sq_hidden *h, int view, int row, int col, in
 void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, const float *base,
                       float *ret, float *tmp)
 {
-    const struct sq_net *n = &h->w->net;
+    const bool one = h->views == 1 && !h->next;
+    int classes = sq_net_classes(&h->w->net.shape), done = 0;
+    size_t stride = (size_t)win->h * (size_t)win->w, all = stride * (size_t)(classes - 1);
+    float *view = one ? ret : tmp + (size_t)win->w * (size_t)classes;
     struct blended head;
-    size_t stride = (size_t)win->h * (size_t)win->w, all = stride * (size_t)n->shape.n_edge;
-    blend_head(n, lead_s, &head);
-    float *view = h->views > 1 ? tmp + (size_t)win->w * (size_t)sq_net_classes(&n->shape) : ret;
-    for (int v = 0; v < h->views; v++) {
-        for (size_t i = 0; i < stride; i += (size_t)win->w)
-            exceed_row(h, v, win->row + (int)(i / (size_t)win->w), win->col, win->w, &head, base + i, view + i, stride, tmp);
-        if (h->views == 1)
-            break;
-        for (size_t i = 0; i < all; i++)
-            ret[i] = (v ? ret[i] : 0) + view[i] / (float)h->views;
+    for (; h; h = h->next) {
+        blend_head(&h->w->net, lead_s, &head);
+        for (int v = 0; v < h->views; v++) {
+            for (size_t i = 0; i < stride; i += (size_t)win->w)
+                exceed_row(h, v, win->row + (int)(i / (size_t)win->w), win->col, win->w, &head, base + i, view + i, stride, tmp);
+            done++;
+            for (size_t i = 0; !one && i < all; i++)
+                ret[i] = done == 1 ? view[i] : ret[i] + (view[i] - ret[i]) / (float)done;
+        }
     }
 }

@@ -128,14 +128,6 @@ static enum sq_status build_network(struct run *r, struct sq_err *e)
     return s ? s : arrays(r, e);
 }
 
-static bool same_shape(const struct sq_net_shape *a, const struct sq_net_shape *b)
-{
-    return a->channels == b->channels && a->beside == b->beside && a->stacks == b->stacks && a->up == b->up && a->hidden == b->hidden &&
-           a->n_dilation == b->n_dilation && !memcmp(a->dilation, b->dilation, (size_t)a->n_dilation * sizeof *a->dilation) &&
-           a->n_node == b->n_node && !memcmp(a->node_s, b->node_s, (size_t)a->n_node * sizeof *a->node_s) &&
-           a->n_edge == b->n_edge && !memcmp(a->edge_mmh, b->edge_mmh, (size_t)a->n_edge * sizeof *a->edge_mmh);
-}
-
 /* Texts one under the other, the second under a heading. Frees the first. */
 static char *joined(char *a, const char *heading, const char *name, const char *b)
 {
@@ -153,15 +145,14 @@ static enum sq_status begin_from(struct run *r, struct sq_err *e)
     enum sq_status s = sq_weights_read(r->p->from, &from, e);
     if (s)
         return s;
-    if (same_shape(&from->net.shape, &w->net.shape) &&
-        !strcmp(from->beside.text ? from->beside.text : "", w->beside.text ? w->beside.text : "")) {
+    if (!strcmp(from->beside.text ? from->beside.text : "", w->beside.text ? w->beside.text : "") &&
+        sq_net_grow(&w->net, &from->net)) {
         memcpy(w->beside.mean, from->beside.mean, sizeof w->beside.mean);
         memcpy(w->beside.std, from->beside.std, sizeof w->beside.std);
-        memcpy(w->net.theta, from->net.theta, w->net.n_parameters * sizeof *w->net.theta);
         w->data = joined(w->data, "before that, as", from->name, from->data);
         w->recipe = joined(w->recipe, "\n# ---- begun from", from->name, from->recipe);
     } else {
-        s = sq_fail(e, SQ_FAILED, "%s: its network is not that of %s: begin with weights of the same shape and sources", r->p->from,
+        s = sq_fail(e, SQ_FAILED, "%s: its network is not that of %s: begin with weights of the same shape, sources and frames", r->p->from,
                     r->p->recipe);
     }
     sq_weights_destroy(&from);

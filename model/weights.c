@@ -78,10 +78,9 @@ static void put_shape(struct file *f, const struct sq_weights *w)
     put_text(f, "format", "squall weights");
     put_ints(f, "format_version", &(int){SQ_WEIGHTS_VERSION}, 1);
     put_text(f, "name", w->name);
-    put_ints(f, "features", &(int){SQ_FEATURES}, 1);
     put_ints(f, "beside", &s->beside, 1);
     put_text(f, "sources", w->beside.text);
-    put_ints(f, "slots", &(int){SQ_SLOTS}, 1);
+    put_ints(f, "frame_age_steps", s->slots.age, s->slots.n);
     put_ints(f, "channels", &s->channels, 1);
     put_ints(f, "stacks", &s->stacks, 1);
     put_ints(f, "dilation", s->dilation, s->n_dilation);
@@ -228,13 +227,13 @@ static enum sq_status get_shape(int id, const char *path, struct sq_net_shape *s
     s->n_edge = get_numbers(id, "class_edge_mmh", edge, SQ_CLASS_MAX - 1);
     for (int k = 0; k < s->n_edge; k++)
         s->edge_mmh[k] = (float)edge[k];
-    int version = get_int(id, "format_version"), features = get_int(id, "features"), slots = get_int(id, "slots");
+    int version = get_int(id, "format_version");
     if (version != SQ_WEIGHTS_VERSION)
         return sq_fail(e, SQ_FAILED, "%s: weights of format %d, this squall reads %d: train or fetch matching ones", path,
                        version, SQ_WEIGHTS_VERSION);
-    if (features != SQ_FEATURES || slots != SQ_SLOTS)
-        return sq_fail(e, SQ_FAILED, "%s: made for %d features of %d frames, this squall gives %d of %d", path, features,
-                       slots, SQ_FEATURES, SQ_SLOTS);
+    s->slots = sq_slots_last; /* of a file that does not say so */
+    if (!nc_inq_attid(id, NC_GLOBAL, "frame_age_steps", &(int){0}))
+        s->slots.n = get_ints(id, "frame_age_steps", s->slots.age, SQ_SLOT_MAX);
     return SQ_OK;
 }
 
@@ -394,10 +393,26 @@ enum sq_status sq_weights_read(const char *path, struct sq_weights **ret, struct
     return s;
 }
 
+enum sq_status sq_weights_join(struct sq_weights *a, struct sq_weights **b, struct sq_err *e)
+{
+    const struct sq_net_shape *s = &a->net.shape, *t = &(*b)->net.shape;
+    if (s->n_edge != t->n_edge || memcmp(s->edge_mmh, t->edge_mmh, (size_t)s->n_edge * sizeof *s->edge_mmh))
+        return sq_fail(e, SQ_FAILED, "weights %s and %s have different classes: they cannot be pooled", a->name, (*b)->name);
+    if (s->beside || t->beside)
+        return sq_fail(e, SQ_FAILED, "weights %s see more than the radar: they cannot be pooled",
+                       s->beside ? a->name : (*b)->name);
+    while (a->next)
+        a = a->next;
+    a->next = *b;
+    *b = NULL;
+    return SQ_OK;
+}
+
 void sq_weights_destroy(struct sq_weights **w)
 {
     if (!*w)
         return;
+    sq_weights_destroy(&(*w)->next);
     sq_net_finish(&(*w)->net);
     sq_beside_finish(&(*w)->beside);
     free((*w)->recipe);
@@ -472,7 +487,7 @@ enum sq_status sq_weights_fit(const struct sq_weights *w, const struct sq_cube *
     if (most_lead_s > reach)
         return sq_fail(e, SQ_FAILED, "weights %s: forecast at most %d min ahead, %d min are asked for", w->name, reach / 60,
                        most_lead_s / 60);
-    return SQ_OK;
+    return w->next ? sq_weights_fit(w->next, c, most_lead_s, e) : SQ_OK;
 }
 
 void sq_weights_describe(const struct sq_weights *w, void (*line)(void *, const char *), void *arg)

@@ -19,6 +19,7 @@ struct sq_weights {
     int least_step_s, most_step_s; /* between frames */
     double least_cell_m, most_cell_m;
     char *recipe, *data, *git, *scores; /* texts; heap, may be NULL */
+    struct sq_weights *next;               /* another network, whose forecasts are pooled with this one's; NULL: none */
     float advection_share; /* of far advection in the forecast at an hour, [0, 1]; see below */
 };
 

@@ -17,9 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOTS 6             /* frames that are looked at, gaps included */
+#define SLOTS 10            /* frames that are looked at, gaps included */
 #define LEAST_STEP_S 240    /* frames closer in time than this are thinned */
-#define SHIPPED "weights/squall-radar.nc"
+
+/* The networks that come with squall; their forecasts are pooled. */
+static const char *const shipped[] = {"weights/squall-radar.nc"};
 
 static const struct sq_command command = {
     "forecast", "INPUT...",
@@ -157,15 +159,49 @@ static enum sq_status ask(struct job *j, struct sq_err *e)
 
 /* ---- how --------------------------------------------------------------------------------------------------------- */
 
-static enum sq_status find_weights(struct job *j, struct sq_err *e)
+static enum sq_status add_weights(struct job *j, const char *path, struct sq_err *e)
+{
+    struct sq_weights *w;
+    enum sq_status s = sq_weights_read(path, &w, e);
+    if (s)
+        return s;
+    if (j->weights)
+        s = sq_weights_join(j->weights, &w, e);
+    else
+        j->weights = w, w = NULL;
+    sq_weights_destroy(&w);
+    return s;
+}
+
+static enum sq_status add_listed(struct job *j, const char *list, struct sq_err *e)
+{
+    char copy[sizeof j->set->weights], *rest;
+    enum sq_status s = SQ_OK;
+    snprintf(copy, sizeof copy, "%s", list);
+    for (char *path = strtok_r(copy, ",", &rest); path && !s; path = strtok_r(NULL, ",", &rest))
+        s = add_weights(j, path, e);
+    return s;
+}
+
+static enum sq_status add_shipped(struct job *j, struct sq_err *e)
 {
     char path[SQ_PATH_MAX];
-    snprintf(path, sizeof path, "%s", j->set->weights);
-    enum sq_status s = path[0] ? SQ_OK : sq_settings_file(SHIPPED, path, e);
-    if (!s && count_frames(&j->cube) < 2)
+    enum sq_status s = SQ_OK;
+    for (size_t k = 0; k < sizeof shipped / sizeof *shipped && !s; k++) {
+        s = sq_settings_file(shipped[k], path, e);
+        if (!s)
+            s = add_weights(j, path, e);
+    }
+    return s;
+}
+
+static enum sq_status find_weights(struct job *j, struct sq_err *e)
+{
+    enum sq_status s = SQ_OK;
+    if (count_frames(&j->cube) < 2)
         s = sq_fail(e, SQ_FAILED, "there is one frame only: the network needs two to see the rain move");
     if (!s)
-        s = sq_weights_read(path, &j->weights, e);
+        s = *j->set->weights ? add_listed(j, j->set->weights, e) : add_shipped(j, e);
     return s ? s : sq_weights_fit(j->weights, &j->cube, j->f.lead_s[j->f.n_lead - 1], e);
 }
 
@@ -440,7 +476,8 @@ int sq_tool_forecast(int argc, char **argv)
         {"leads", 0, "MINUTES", "like 5..60/5 (the default) or 15,30,60", sq_parse_leads, j.set},
         {"method", 0, "METHOD", "network, advection, persistence, extrapolation; default auto: network if its "
          "weights fit, else advection", parse_method, j.set},
-        {"weights", 0, "FILE", "of the network; default those that come with squall", sq_parse_weights, j.set},
+        {"weights", 0, "FILES", "of the network, or of several, like a.nc,b.nc: their forecasts are pooled; default those "
+         "that come with squall", sq_parse_weights, j.set},
         {"threshold", 0, "RATES", "mm/h: draw P(rate >= these), like 0.5,5; default 0.1,1,5", sq_parse_maps,
          j.set},
         {"no-pictures", 0, NULL, "write the netCDF file alone", NULL, &j.no_pictures},

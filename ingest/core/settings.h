@@ -16,7 +16,7 @@ struct sq_settings {
     float percentiles[SQ_PERCENTILE_MAX];  /* %, default 10 25 50 75 90 */
     int n_percentiles;
     char method[32];     /* "auto" (network if weights fit, else advection), "network", "advection", "persistence" */
-    char weights[4096];  /* path; "" = the weights that come with squall */
+    char weights[4096];  /* paths, joined by commas; "" = those that come with squall */
     char grid[64];       /* "native" or a name in grids.yaml */
     char institution[128];
     int threads;         /* 0 = all cores */

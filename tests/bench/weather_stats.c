@@ -172,7 +172,7 @@ static enum sq_status follow(const struct sq_cube *c, int k, double (*sum)[LAGS]
     struct sq_motion m = {0};
     const struct sq_window all = {0, 0, c->grid.ny, c->grid.nx};
     void *block = NULL, *moved = NULL;
-    enum sq_status s = sq_motion_estimate(c, (int[]){k, k - 1, k - 2, k - 3}, 4, &m, e);
+    enum sq_status s = sq_motion_estimate(c, k, c->step_s, &m, e);
     size_t nodes = (size_t)m.mx * (size_t)m.my;
     if (!s)
         s = sq_alloc(&block, 2 * nodes, sizeof(float), "displacements", e);

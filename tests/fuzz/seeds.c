@@ -45,7 +45,7 @@ static void put_classic(const char *target, const char *file)
 static void put_weights(const char *file)
 {
     struct sq_err err = {0};
-    const struct sq_net_shape shape = {.channels = 4, .stacks = 1, .n_dilation = 1, .dilation = {1}, .up = 1,
+    const struct sq_net_shape shape = {.slots = sq_slots_last, .channels = 4, .stacks = 1, .n_dilation = 1, .dilation = {1}, .up = 1,
                                        .hidden = 2, .n_node = 2, .node_s = {600, 3600}, .n_edge = 2,
                                        .edge_mmh = {0.1f, 1}};
     struct sq_weights w = {.name = "seed", .least_step_s = 240, .most_step_s = 900, .least_cell_m = 500,

@@ -41,16 +41,15 @@ static void rain_that_moves_is_followed(void **state)
     struct sq_err err = {0};
     struct sq_cube c;
     struct sq_motion m;
-    int index[FRAMES] = {3, 2, 1, 0};
     moving_rain(&c);
-    REQUIRE_OK(sq_motion_estimate(&c, index, FRAMES, &m, &err));
+    REQUIRE_OK(sq_motion_estimate(&c, FRAMES - 1, 300, &m, &err));
     for (int i = 30; i < NY - 30; i += 20)
         for (int j = 40; j < NX - 30; j += 20) { /* a twentieth of the speed: 0.1 cell per frame */
             REQUIRE_NEAR(300 * (double)sq_motion_at(&m, m.u, (float)i, (float)j), u_cells, 0.1);
             REQUIRE_NEAR(300 * (double)sq_motion_at(&m, m.v, (float)i, (float)j), v_cells, 0.1);
         }
     sq_motion_finish(&m);
-    REQUIRE_OK(sq_motion_estimate(&c, index, 1, &m, &err)); /* one frame: calm */
+    REQUIRE_OK(sq_motion_estimate(&c, 0, 300, &m, &err)); /* one frame: calm */
     for (int k = 0; k < m.mx * m.my; k++)
         assert_true(m.u[k] == 0 && m.v[k] == 0);
     sq_motion_finish(&m);
@@ -92,6 +91,19 @@ static void trajectories_return(void **state)
     free(m.u);
 }
 
+/* Echoes that ride now at one speed and later stand: they come as far as the speed fades. */
+static void motion_fades_to_what_lasts(void **state)
+{
+    (void)state;
+    float speed[4] = {2e-3f, 2e-3f, 2e-3f, 2e-3f}, zero[4] = {0}, dx[4] = {0}, dy[4] = {0};
+    struct sq_motion m = {.nx = 16, .ny = 16, .cell = 8, .mx = 2, .my = 2, .u = speed, .v = zero, .lasting_u = zero, .lasting_v = zero};
+    for (double to = 1200, from = 0; to <= 3600; from = to, to += 1200) {
+        sq_motion_trace(&m, from, to, dx, dy);
+        REQUIRE_NEAR(dx[3], 2e-3 * SQ_MOTION_FADE_S * (1 - exp(-to / SQ_MOTION_FADE_S)), 0.01);
+        REQUIRE_NEAR(dy[3], 0, 1e-6);
+    }
+}
+
 /* Not observed, dry and rain stay three things on their way through a displaced window. */
 static void carrying_keeps_nan_and_dry(void **state)
 {
@@ -121,23 +133,23 @@ static void features_are_the_same_everywhere(void **state)
     struct sq_cube c;
     struct sq_scene s;
     moving_rain(&c);
-    REQUIRE_OK(sq_scene_init(&s, &c, 3, 300, &err));
+    REQUIRE_OK(sq_scene_init(&s, &c, 3, 300, &sq_slots_last, &err));
     struct sq_window all = {0, 0, NY, NX}, part = {40, 56, 32, 24};
-    float *whole = malloc(NX * NY * SQ_FEATURES * sizeof(float)), *some = malloc(32 * 24 * SQ_FEATURES * sizeof(float));
+    float *whole = malloc(NX * NY * SQ_FEATURES(4) * sizeof(float)), *some = malloc(32 * 24 * SQ_FEATURES(4) * sizeof(float));
     float *tmp = malloc(NX * NY * sizeof(float));
-    sq_features(&s, &all, sq_untouched, whole, tmp);
-    sq_features(&s, &part, sq_untouched, some, tmp);
-    for (int i = 0; i < NX * NY * SQ_FEATURES; i++)
+    sq_features(&s, &sq_slots_last, &all, sq_untouched, whole, tmp);
+    sq_features(&s, &sq_slots_last, &part, sq_untouched, some, tmp);
+    for (int i = 0; i < NX * NY * SQ_FEATURES(4); i++)
         assert_true(isfinite(whole[i]));
     for (int i = 0; i < 32; i++)
-        assert_memory_equal(some + i * 24 * SQ_FEATURES, whole + ((40 + i) * NX + 56) * SQ_FEATURES,
-                            24 * SQ_FEATURES * sizeof(float));
-    assert_true(whole[1] == 0 && whole[7 * SQ_FEATURES + 1] == 1); /* not observed, observed */
+        assert_memory_equal(some + i * 24 * SQ_FEATURES(4), whole + ((40 + i) * NX + 56) * SQ_FEATURES(4),
+                            24 * SQ_FEATURES(4) * sizeof(float));
+    assert_true(whole[1] == 0 && whole[7 * SQ_FEATURES(4) + 1] == 1); /* not observed, observed */
     /* in the moving frame the storm stands still: the slots agree where there is rain */
     double apart = 0, size = 0;
     for (int i = 30; i < NY - 30; i++)
         for (int j = 40; j < NX - 40; j++) {
-            const float *f = whole + (i * NX + j) * SQ_FEATURES;
+            const float *f = whole + (i * NX + j) * SQ_FEATURES(4);
             apart += fabs((double)f[0] - (double)f[6]);
             size += (double)f[0];
         }
@@ -194,7 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rain_that_moves_is_followed),     cmocka_unit_test(trajectories_return),
         cmocka_unit_test(carrying_keeps_nan_and_dry),      cmocka_unit_test(features_are_the_same_everywhere),
-        cmocka_unit_test(methods_without_weights),
+        cmocka_unit_test(motion_fades_to_what_lasts),     cmocka_unit_test(methods_without_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

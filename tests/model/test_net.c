@@ -10,7 +10,7 @@ enum { SIZE = 16, BATCH = 2, CELLS = BATCH * SIZE * SIZE };
 
 static struct sq_net_shape small_shape(void)
 {
-    struct sq_net_shape s = {.channels = 16, .stacks = 1, .n_dilation = 2, .dilation = {1, 3}, .up = 4, .hidden = 16,
+    struct sq_net_shape s = {.slots = sq_slots_last, .channels = 16, .stacks = 1, .n_dilation = 2, .dilation = {1, 3}, .up = 4, .hidden = 16,
                              .n_node = 2, .node_s = {300, 900}, .n_edge = 4, .edge_mmh = {0.1f, 1, 5, 20}};
     return s;
 }
@@ -19,7 +19,7 @@ struct bench {
     struct sq_net net;
     struct sq_kernels *kernels;
     struct sq_net_run *run;
-    float features[CELLS * SQ_FEATURES], truth[CELLS], base[4 * CELLS], *d_scores, *gradient;
+    float features[CELLS * SQ_FEATURES(4)], truth[CELLS], base[4 * CELLS], *d_scores, *gradient;
 };
 
 static void bench_start(struct bench *b, enum sq_backend backend)
@@ -34,7 +34,7 @@ static void bench_start(struct bench *b, enum sq_backend backend)
         b->net.theta[i] += 0.02f * sq_random_normal(&r);
     REQUIRE_OK(sq_kernels_create(backend, SQ_F32, &b->kernels, &err));
     REQUIRE_OK(sq_net_run_create(&b->net, b->kernels, SQ_F32, BATCH, SIZE, SIZE, true, &b->run, &err));
-    for (int i = 0; i < CELLS * SQ_FEATURES; i++)
+    for (int i = 0; i < CELLS * SQ_FEATURES(4); i++)
         b->features[i] = sq_random_normal(&r);
     for (int i = 0; i < CELLS; i++)
         b->truth[i] = i % 7 == 0 ? NAN : expf(2 * sq_random_normal(&r));
@@ -139,6 +139,59 @@ static void inference_equals_training(void **state)
     sq_net_run_destroy(&run);
     bench_end(b);
     free(b);
+}
+
+/* A network that grew answers as before, whatever the frames that it did not look at show. */
+static void grown_answers_alike(void **state)
+{
+    (void)state;
+    enum { WIDE = SQ_FEATURES(5), NARROW = SQ_FEATURES(3), MOST = 8 * 8 };
+    static const int from[NARROW] = {0, 1, 2, 3, 6, 7, 10, 11, 12, 13}; /* ages 0, 1 and 3; then what is not radar */
+    struct sq_err err = {0};
+    struct sq_random r = sq_random_seed(3, 3);
+    struct sq_net_shape shape = small_shape();
+    struct sq_net narrow = {0}, wide = {0};
+    struct sq_kernels *k = NULL;
+    struct sq_net_run *a = NULL, *b = NULL;
+    float few[MOST * NARROW], many[MOST * WIDE];
+    shape.slots = (struct sq_slots){3, {0, 1, 3}};
+    REQUIRE_OK(sq_net_init(&narrow, &shape, &err));
+    sq_net_randomise(&narrow, 11);
+    shape.slots = (struct sq_slots){5, {0, 1, 2, 3, 6}};
+    REQUIRE_OK(sq_net_init(&wide, &shape, &err));
+    sq_net_randomise(&wide, 12);
+    assert_false(sq_net_grow(&narrow, &wide));
+    assert_true(sq_net_grow(&wide, &narrow));
+    for (int i = 0; i < MOST * WIDE; i++)
+        many[i] = sq_random_normal(&r);
+    for (int i = 0; i < MOST; i++)
+        for (int f = 0; f < NARROW; f++)
+            few[i * NARROW + f] = many[i * WIDE + from[f]];
+    REQUIRE_OK(sq_kernels_create(SQ_BACKEND_REFERENCE, SQ_F32, &k, &err));
+    REQUIRE_OK(sq_net_run_create(&narrow, k, SQ_F32, 1, 8, 8, false, &a, &err));
+    REQUIRE_OK(sq_net_run_create(&wide, k, SQ_F32, 1, 8, 8, false, &b, &err));
+    sq_net_run_load(a, &narrow);
+    sq_net_run_load(b, &wide);
+    const float *p = sq_net_forward(a, few), *q = sq_net_forward(b, many);
+    for (int i = 0; i < MOST * shape.hidden; i++)
+        REQUIRE_NEAR(p[i], q[i], 1e-4); /* float, terms of 0 between */
+    sq_net_run_destroy(&a);
+    sq_net_run_destroy(&b);
+    sq_kernels_destroy(&k);
+    sq_net_finish(&narrow);
+    sq_net_finish(&wide);
+}
+
+static void slots_are_merged(void **state)
+{
+    (void)state;
+    struct sq_slots a = sq_slots_last;
+    sq_slots_add(&a, &(struct sq_slots){6, {0, 1, 2, 3, 6, 9}});
+    assert_true(a.n == 6 && a.age[4] == 6 && a.age[5] == 9 && sq_slots_valid(&a));
+    sq_slots_add(&a, &(struct sq_slots){4, {0, 4, 8, 12}});
+    assert_true(a.n == SQ_SLOT_MAX && a.age[4] == 4 && a.age[7] == 9 && sq_slots_valid(&a)); /* 12 finds no room */
+    assert_true(sq_slots_find(&a, 8) == 6 && sq_slots_find(&a, 5) == -1);
+    assert_false(sq_slots_valid(&(struct sq_slots){2, {1, 2}}) || sq_slots_valid(&(struct sq_slots){2, {0, 0}}));
 }
 
 /* What the head makes of a class that advection gives q. */
@@ -247,6 +300,8 @@ int main(void)
         cmocka_unit_test(gradients_reference),
         cmocka_unit_test(gradients_onednn),
         cmocka_unit_test(inference_equals_training),
+        cmocka_unit_test(grown_answers_alike),
+        cmocka_unit_test(slots_are_merged),
         cmocka_unit_test(scores_of_zero_are_advection),
         cmocka_unit_test(loss_is_lowest_at_the_truth),
         cmocka_unit_test(leads_blend),

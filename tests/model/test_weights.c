@@ -18,7 +18,7 @@ static int begin(void **state)
 static struct sq_weights some_weights(void)
 {
     struct sq_err err = {0};
-    struct sq_net_shape s = {.channels = 16, .stacks = 1, .n_dilation = 1, .dilation = {1}, .up = 4, .hidden = 16,
+    struct sq_net_shape s = {.slots = sq_slots_last, .channels = 16, .stacks = 1, .n_dilation = 1, .dilation = {1}, .up = 4, .hidden = 16,
                              .n_node = 2, .node_s = {600, 3600}, .n_edge = 3, .edge_mmh = {0.1f, 1, 10}};
     struct sq_weights w = {.name = "tiny", .least_step_s = 240, .most_step_s = 900, .least_cell_m = 500,
                            .most_cell_m = 4000};
@@ -172,6 +172,26 @@ static double last_loss(const char *out)
     return loss;
 }
 
+/* Probabilities of 0.1 and 2 mm/h in 15 minutes, (2, NY, NX). Caller frees. */
+static float *forecast(const struct sq_cube *c, const struct sq_weights *w, const char *name)
+{
+    struct sq_err err = {0};
+    struct sq_forecast f = {.grid = c->grid, .n_lead = 1, .lead_s = {900}, .n_threshold = 2, .threshold_mmh = {0.1f, 2},
+                            .n_percentile = 1, .percentile = {50}};
+    struct sq_nowcast_params np = {.method = SQ_METHOD_NETWORK, .weights = w, .threads = 1};
+    struct sq_nowcast *n = NULL;
+    struct sq_lead l;
+    float *prob = malloc(2 * NX * NY * sizeof *prob);
+    REQUIRE_OK(sq_nowcast_create(c, &np, &f, &n, &err));
+    REQUIRE_OK(sq_lead_init(&l, &f, &err));
+    REQUIRE_OK(sq_nowcast_lead(n, 0, &l, &err));
+    memcpy(prob, l.prob, 2 * NX * NY * sizeof *prob);
+    assert_string_equal(f.model, name);
+    sq_lead_finish(&l);
+    sq_nowcast_destroy(&n);
+    return prob;
+}
+
 /* Twice the same run gives the same bytes; stopped and resumed, the same parameters; and the loss falls. */
 static void training_is_seeded_and_resumable(void **state)
 {
@@ -200,24 +220,22 @@ static void training_is_seeded_and_resumable(void **state)
     assert_true(first < 2.3); /* an untrained network starts above 3 */
     sq_weights_destroy(&wb);
 
-    /* and the network that came out forecasts */
-    struct sq_forecast f = {.grid = c.grid, .n_lead = 1, .lead_s = {900}, .n_threshold = 2, .threshold_mmh = {0.1f, 2},
-                            .n_percentile = 1, .percentile = {50}};
-    struct sq_nowcast_params np = {.method = SQ_METHOD_NETWORK, .weights = wa, .threads = 1};
-    struct sq_nowcast *n = NULL;
-    struct sq_lead l;
-    REQUIRE_OK(sq_nowcast_create(&c, &np, &f, &n, &err));
-    REQUIRE_OK(sq_lead_init(&l, &f, &err));
-    REQUIRE_OK(sq_nowcast_lead(n, 0, &l, &err));
+    /* the network that came out forecasts, and pooled with itself no otherwise */
+    float *alone = forecast(&c, wa, "tiny"), *pooled;
     int seen = 0;
     for (int i = 0; i < NX * NY; i++) {
-        seen += !isnan(l.prob[i]);
-        assert_true(isnan(l.prob[i]) || (l.prob[i] >= l.prob[NX * NY + i] && l.prob[i] <= 1));
+        seen += !isnan(alone[i]);
+        assert_true(isnan(alone[i]) || (alone[i] >= alone[NX * NY + i] && alone[i] <= 1));
     }
     assert_true(seen > NX * NY / 2);
-    assert_string_equal(f.model, "tiny");
-    sq_lead_finish(&l);
-    sq_nowcast_destroy(&n);
+    REQUIRE_OK(sq_weights_read(b, &wb, &err));
+    REQUIRE_OK(sq_weights_join(wa, &wb, &err));
+    assert_null(wb);
+    pooled = forecast(&c, wa, "tiny + tiny");
+    for (int i = 0; i < 2 * NX * NY; i++)
+        assert_true(isnan(alone[i]) ? isnan(pooled[i]) : fabsf(alone[i] - pooled[i]) < 1e-5f);
+    free(alone);
+    free(pooled);
     sq_weights_destroy(&wa);
     sq_cube_finish(&c);
 }
