@@ -9,17 +9,21 @@
 enum { FRAMES = 10, PAIRS = 5, LEVELS = 5, ROUNDS = 3, LEAST_SIDE = 8 };
 
 /* Chosen by the error of extrapolation (squall verify) on the development events. */
-static const float window_sigma = 10;  /* of the Lucas-Kanade window, pixels of a level */
 static const float stiffness = 0.05f;  /* pull towards the wider window's answer, of the mean structure */
 static const double work_m = 2000;     /* pixel size of the finest level */
 static const int most_pixels = 1 << 20;
-static const double brief_s = 300, brief_over_s = 600;       /* between the frames of a pair; from the first pair to the last */
-static const double lasting_s = 1200, lasting_over_s = 1200;
 
-/* One level of the image pyramid: log rain rate and how much of it was observed. */
+/* What a field is estimated from. */
+struct span {
+    double apart_s, over_s; /* between the frames of a pair; from the first pair to the last */
+    float sigma;            /* of the Lucas-Kanade window, pixels of a level */
+};
+static const struct span brief = {300, 600, 3}, lasting = {1200, 1200, 5};
+
+/* One level of the image pyramid: log rain rate, and which part of a pixel was observed. */
 struct image {
     int w, h;
-    float *v;
+    float *v, *seen;
 };
 
 static void image_free(struct image *im)
@@ -33,38 +37,53 @@ static float log_rate(float r)
     return isnan(r) || r < 0.1f ? 0 : log2f((r < 60 ? r : 60) * 10) + 1;
 }
 
-/* Mean over f x f cells; unobserved counts as dry: edges of coverage do not move and are few. */
+static enum sq_status image_init(struct image *im, int w, int h, struct sq_err *e)
+{
+    *im = (struct image){.w = w, .h = h};
+    enum sq_status s = sq_alloc((void **)&im->v, 2 * (size_t)w * (size_t)h, sizeof *im->v, "motion", e);
+    im->seen = s ? NULL : im->v + (size_t)w * (size_t)h;
+    return s;
+}
+
+/* Mean over f x f cells; unobserved ones count as dry, and the pixel as seen in part. */
 static enum sq_status shrink_frame(const float *rate, int nx, int ny, int f, struct image *ret, struct sq_err *e)
 {
-    struct image im = {.w = (nx + f - 1) / f, .h = (ny + f - 1) / f};
-    enum sq_status s = sq_alloc((void **)&im.v, (size_t)im.w * (size_t)im.h, sizeof *im.v, "motion", e);
+    struct image im;
+    enum sq_status s = image_init(&im, (nx + f - 1) / f, (ny + f - 1) / f, e);
     if (s)
         return s;
     for (int i = 0; i < ny; i++) {
-        float *row = im.v + (size_t)(i / f) * (size_t)im.w;
-        for (int j = 0; j < nx; j++)
-            row[j / f] += log_rate(rate[(size_t)i * (size_t)nx + (size_t)j]);
+        size_t row = (size_t)(i / f) * (size_t)im.w;
+        for (int j = 0; j < nx; j++) {
+            float r = rate[(size_t)i * (size_t)nx + (size_t)j];
+            im.v[row + (size_t)(j / f)] += log_rate(r);
+            im.seen[row + (size_t)(j / f)] += !isnan(r);
+        }
     }
     float scale = 1.0f / (float)(f * f);
-    for (size_t k = 0; k < (size_t)im.w * (size_t)im.h; k++)
+    for (size_t k = 0; k < 2 * (size_t)im.w * (size_t)im.h; k++)
         im.v[k] *= scale;
     *ret = im;
     return SQ_OK;
 }
 
+static void halve_plane(const float *a, int w, int h, float *ret)
+{
+    for (int i = 0; 2 * i < h; i++)
+        for (int j = 0; 2 * j < w; j++) {
+            int i1 = 2 * i + 1 < h ? 2 * i + 1 : 2 * i, j1 = 2 * j + 1 < w ? 2 * j + 1 : 2 * j;
+            const float *p = a + (size_t)(2 * i) * (size_t)w, *q = a + (size_t)i1 * (size_t)w;
+            *ret++ = 0.25f * (p[2 * j] + p[j1] + q[2 * j] + q[j1]);
+        }
+}
+
 static enum sq_status halve(const struct image *a, struct image *ret, struct sq_err *e)
 {
-    struct image im = {.w = (a->w + 1) / 2, .h = (a->h + 1) / 2};
-    enum sq_status s = sq_alloc((void **)&im.v, (size_t)im.w * (size_t)im.h, sizeof *im.v, "motion", e);
+    enum sq_status s = image_init(ret, (a->w + 1) / 2, (a->h + 1) / 2, e);
     if (s)
         return s;
-    for (int i = 0; i < im.h; i++)
-        for (int j = 0; j < im.w; j++) {
-            int i1 = 2 * i + 1 < a->h ? 2 * i + 1 : 2 * i, j1 = 2 * j + 1 < a->w ? 2 * j + 1 : 2 * j;
-            const float *p = a->v + (size_t)(2 * i) * (size_t)a->w, *q = a->v + (size_t)i1 * (size_t)a->w;
-            im.v[(size_t)i * (size_t)im.w + (size_t)j] = 0.25f * (p[2 * j] + p[j1] + q[2 * j] + q[j1]);
-        }
-    *ret = im;
+    halve_plane(a->v, a->w, a->h, ret->v);
+    halve_plane(a->seen, a->w, a->h, ret->seen);
     return SQ_OK;
 }
 
@@ -91,7 +110,7 @@ struct level {
     int w, h;
     float *u, *v;                       /* cells of this level per second */
     float *xx, *xy, *yy, *xt, *yt;      /* structure, then blurred */
-    float *warped, *tmp;
+    float *warped, *seen, *tmp;         /* the earlier image carried; of both images what was observed */
     float *block;
 };
 
@@ -99,10 +118,10 @@ static enum sq_status level_init(struct level *l, int w, int h, struct sq_err *e
 {
     size_t n = (size_t)w * (size_t)h;
     *l = (struct level){.w = w, .h = h};
-    enum sq_status s = sq_alloc((void **)&l->block, 9 * n + (size_t)w, sizeof *l->block, "motion", e);
+    enum sq_status s = sq_alloc((void **)&l->block, 10 * n + (size_t)w, sizeof *l->block, "motion", e);
     if (s)
         return s;
-    float **slice[] = {&l->u, &l->v, &l->xx, &l->xy, &l->yy, &l->xt, &l->yt, &l->warped, &l->tmp};
+    float **slice[] = {&l->u, &l->v, &l->xx, &l->xy, &l->yy, &l->xt, &l->yt, &l->warped, &l->seen, &l->tmp};
     for (size_t k = 0; k < sizeof slice / sizeof *slice; k++)
         *slice[k] = l->block + k * n;
     return SQ_OK;
@@ -115,12 +134,17 @@ static void add_pair(struct level *l, const struct image *later, const struct im
     for (int i = 0; i < h; i++)
         for (int j = 0; j < w; j++) {
             size_t k = (size_t)i * (size_t)w + (size_t)j;
-            l->warped[k] = bilinear(earlier->v, w, h, (float)i - l->v[k] * dt, (float)j - l->u[k] * dt);
+            float y = (float)i - l->v[k] * dt, x = (float)j - l->u[k] * dt;
+            l->warped[k] = bilinear(earlier->v, w, h, y, x);
+            float seen = bilinear(earlier->seen, w, h, y, x);
+            l->seen[k] = seen < later->seen[k] ? seen : later->seen[k];
         }
     for (int i = 1; i + 1 < h; i++)
         for (int j = 1; j + 1 < w; j++) {
             size_t k = (size_t)i * (size_t)w + (size_t)j, W = (size_t)w;
-            const float *a = later->v, *b = l->warped;
+            const float *a = later->v, *b = l->warped, *s = l->seen;
+            if (s[k - 1] + s[k + 1] + s[k - W] + s[k + W] < 3.99f) /* edges of coverage do not move */
+                continue;
             float gx = 0.25f * (a[k + 1] - a[k - 1] + b[k + 1] - b[k - 1]) * dt;
             float gy = 0.25f * (a[k + W] - a[k - W] + b[k + W] - b[k - W]) * dt;
             float gt = a[k] - b[k];
@@ -162,7 +186,7 @@ struct pairs {
     int later[PAIRS], earlier[PAIRS]; /* of the frames */
 };
 
-static void refine(struct level *l, const struct image *im, const struct frames *f, const struct pairs *pairs)
+static void refine(struct level *l, const struct image *im, const struct frames *f, const struct pairs *pairs, float sigma)
 {
     size_t cells = (size_t)l->w * (size_t)l->h;
     for (int round = 0; round < ROUNDS; round++) {
@@ -171,7 +195,7 @@ static void refine(struct level *l, const struct image *im, const struct frames 
             int a = pairs->later[p], b = pairs->earlier[p];
             add_pair(l, &im[a], &im[b], (float)(f->time[a] - f->time[b]));
         }
-        solve(l, window_sigma);
+        solve(l, sigma);
     }
 }
 
@@ -244,11 +268,11 @@ static void find_pairs(const struct sq_cube *c, int newest, int unit_s, int apar
 }
 
 /* As far apart as wanted, or as near to that as the frames allow. Units are steps, or several short ones. */
-static void choose_pairs(const struct sq_cube *c, int newest, int step_s, double apart_s, double over_s, struct frames *f,
+static void choose_pairs(const struct sq_cube *c, int newest, int step_s, const struct span *x, struct frames *f,
                          struct pairs *ret)
 {
     int unit_s = (int)ceil(240.0 / step_s) * step_s;
-    int apart = (int)lround(apart_s / unit_s), over = (int)(over_s / unit_s);
+    int apart = (int)lround(x->apart_s / unit_s), over = (int)(x->over_s / unit_s);
     over = over > 1 ? over : 1;
     ret->n = 0;
     for (apart = apart > 1 ? apart : 1; apart >= 1 && ret->n == 0; apart--)
@@ -271,7 +295,7 @@ static enum sq_status pyramid(const struct sq_cube *c, const struct frames *fr, 
 }
 
 static enum sq_status solve_field(struct sq_motion *m, struct image im[LEVELS][FRAMES], const struct frames *fr,
-                                  const struct pairs *pairs, int f, float *u, float *v, struct sq_err *e)
+                                  const struct pairs *pairs, float sigma, int f, float *u, float *v, struct sq_err *e)
 {
     struct level level[LEVELS] = {0};
     enum sq_status s = SQ_OK;
@@ -284,7 +308,7 @@ static enum sq_status solve_field(struct sq_motion *m, struct image im[LEVELS][F
             break;
         if (k < top)
             inherit(&level[k], &level[k + 1]);
-        refine(&level[k], im[k], fr, pairs);
+        refine(&level[k], im[k], fr, pairs, sigma);
     }
     if (!s)
         nodes_from_level(m, &level[0], f, u, v);
@@ -309,19 +333,19 @@ enum sq_status sq_motion_estimate(const struct sq_cube *c, int newest, int step_
 {
     struct image im[LEVELS][FRAMES] = {0};
     struct frames fr = {0};
-    struct pairs brief, lasting;
+    struct pairs now, later;
     int f = shrink_factor(c);
     *ret = (struct sq_motion){.nx = c->grid.nx, .ny = c->grid.ny};
     enum sq_status s = lay_nodes(ret, f, e);
-    choose_pairs(c, newest, step_s, brief_s, brief_over_s, &fr, &brief);
-    choose_pairs(c, newest, step_s, lasting_s, lasting_over_s, &fr, &lasting);
-    if (s || brief.n == 0)
+    choose_pairs(c, newest, step_s, &brief, &fr, &now);
+    choose_pairs(c, newest, step_s, &lasting, &fr, &later);
+    if (s || now.n == 0)
         return s;
     s = pyramid(c, &fr, f, im, e);
     if (!s)
-        s = solve_field(ret, im, &fr, &brief, f, ret->u, ret->v, e);
+        s = solve_field(ret, im, &fr, &now, brief.sigma, f, ret->u, ret->v, e);
     if (!s)
-        s = solve_field(ret, im, &fr, &lasting, f, ret->lasting_u, ret->lasting_v, e);
+        s = solve_field(ret, im, &fr, &later, lasting.sigma, f, ret->lasting_u, ret->lasting_v, e);
     for (int k = 0; k < LEVELS; k++)
         for (int p = 0; p < FRAMES; p++)
             image_free(&im[k][p]);

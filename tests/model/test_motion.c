@@ -43,10 +43,12 @@ static void rain_that_moves_is_followed(void **state)
     struct sq_motion m;
     moving_rain(&c);
     REQUIRE_OK(sq_motion_estimate(&c, FRAMES - 1, 300, &m, &err));
-    for (int i = 30; i < NY - 30; i += 20)
-        for (int j = 40; j < NX - 30; j += 20) { /* a twentieth of the speed: 0.1 cell per frame */
-            REQUIRE_NEAR(300 * (double)sq_motion_at(&m, m.u, (float)i, (float)j), u_cells, 0.1);
-            REQUIRE_NEAR(300 * (double)sq_motion_at(&m, m.v, (float)i, (float)j), v_cells, 0.1);
+    for (int i = 30; i < NY - 30; i += 5)
+        for (int j = 40; j < NX - 30; j += 5) { /* between echoes, the wider windows' answer: a fifth of the speed off */
+            double off = (double)rain(i, j) > 1 ? 0.15 : 0.4;
+            REQUIRE_NEAR(300 * (double)sq_motion_at(&m, m.u, (float)i, (float)j), u_cells, off);
+            REQUIRE_NEAR(300 * (double)sq_motion_at(&m, m.v, (float)i, (float)j), v_cells, off);
+            REQUIRE_NEAR(300 * (double)sq_motion_at(&m, m.lasting_u, (float)i, (float)j), u_cells, off);
         }
     sq_motion_finish(&m);
     REQUIRE_OK(sq_motion_estimate(&c, 0, 300, &m, &err)); /* one frame: calm */
