@@ -16,6 +16,11 @@ static float sigma_cells(const struct sq_cube *c, double lead_s, double m_per_mi
     return (float)(m_per_min * lead_s / 60 / sqrt(c->cell_m[0] * c->cell_m[1]));
 }
 
+float sq_advect_spread(const struct sq_cube *c, double lead_s)
+{
+    return sigma_cells(c, lead_s, near_m_per_min);
+}
+
 /* Wide neighbourhoods need no narrow cells. */
 static int coarseness(float sigma)
 {

@@ -10,6 +10,9 @@
 
 #include "carry.h"
 
+/* Standard deviation of near, cells. */
+float sq_advect_spread(const struct sq_cube *c, double lead_s);
+
 /* The newest observation (h, w) of a window, mm/h, NaN where there is none. */
 struct sq_newest {
     struct sq_window win;

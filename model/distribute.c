@@ -10,7 +10,7 @@ enum { BLOCK = 128 };
 
 struct carry_block {
     int row, col, h, w;          /* on the map */
-    float *y, *x;                /* (h, w) positions in the moving frame */
+    float *y, *x;                /* (h, w) positions in the moving frame; y NaN: not within reach */
     struct sq_window source;     /* that they span */
     float *p;                    /* (n_edge, source), then scratch */
     size_t room;
@@ -31,13 +31,16 @@ static int least(int a, int b)
 static void block_positions(const struct sq_nowcast *n, struct carry_block *b)
 {
     const struct sq_grid *g = &n->cube->grid;
-    float top = 1e9f, bottom = -1, left = 1e9f, right = -1;
+    float top = 1e9f, bottom = -1, left = 1e9f, right = -1, reach = sq_nowcast_reach(n);
     for (int i = 0; i < b->h; i++)
         sq_carry_positions(&n->scene.motion, n->back_x, n->back_y, b->row + i, b->col, b->w, b->y + i * BLOCK, b->x + i * BLOCK);
     for (int i = 0; i < b->h; i++)
         for (int j = 0; j < b->w; j++) {
             float y = b->y[i * BLOCK + j], x = b->x[i * BLOCK + j];
-            if (!(y > -0.5f && x > -0.5f && y < (float)g->ny - 0.5f && x < (float)g->nx - 0.5f))
+            bool known = sq_nearest_move(&n->nearest, reach, &y, &x);
+            b->y[i * BLOCK + j] = known ? y : NAN;
+            b->x[i * BLOCK + j] = x;
+            if (!known)
                 continue;
             top = y < top ? y : top, bottom = y > bottom ? y : bottom;
             left = x < left ? x : left, right = x > right ? x : right;
@@ -74,16 +77,13 @@ static enum sq_status block_room(const struct sq_nowcast *n, struct carry_block 
     return s;
 }
 
-/* Bilinear in the moving frame; NaN where the newest observation there is missing. */
+/* Bilinear in the moving frame. */
 static void block_cell(const struct sq_nowcast *n, const struct carry_block *b, int i, int j, float *p)
 {
-    const struct sq_grid *g = &n->cube->grid;
-    float y = b->y[i * BLOCK + j], x = b->x[i * BLOCK + j];
+    float y = b->y[i * BLOCK + j] - (float)b->source.row, x = b->x[i * BLOCK + j] - (float)b->source.col;
     p[0] = NAN;
-    if (!(y > -0.5f && x > -0.5f && y < (float)g->ny - 0.5f && x < (float)g->nx - 0.5f) ||
-        isnan(n->composite[(size_t)(y + 0.5f) * (size_t)g->nx + (size_t)(x + 0.5f)]))
+    if (isnan(y))
         return;
-    y = (y < 0 ? 0 : y) - (float)b->source.row, x = (x < 0 ? 0 : x) - (float)b->source.col;
     int i0 = (int)y, j0 = (int)x, i1 = least(i0 + 1, b->source.h - 1), j1 = least(j0 + 1, b->source.w - 1);
     float fy = y - (float)i0, fx = x - (float)j0;
     size_t w = (size_t)b->source.w, plane = (size_t)b->source.h * w;

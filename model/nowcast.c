@@ -57,6 +57,7 @@ static enum sq_status prepare(struct sq_nowcast *n, struct sq_err *e)
     if (!s) {
         n->back_y = n->back_x + nodes;
         sq_scene_composite(&n->scene, &all, n->composite, tmp);
+        s = sq_nearest_init(&n->nearest, n->composite, g->nx, g->ny, e);
     }
     free(tmp);
     return s;
@@ -123,6 +124,7 @@ void sq_nowcast_destroy(struct sq_nowcast **n)
     sq_hidden_destroy(&(*n)->hidden);
     sq_far_destroy(&(*n)->far);
     sq_scene_finish(&(*n)->scene);
+    sq_nearest_finish(&(*n)->nearest);
     free((*n)->composite);
     free((*n)->back_x);
     free(*n);
@@ -175,6 +177,27 @@ static void certain(const struct sq_forecast *f, const float *rate, struct sq_le
     }
 }
 
+float sq_nowcast_reach(const struct sq_nowcast *n)
+{
+    float spread = sq_advect_spread(n->cube, n->traced_s);
+    return spread > 1 ? spread : 1;
+}
+
+/* What is missing in a row is taken from the nearest cell observed, if it is within reach. */
+static void fill_row(const struct sq_nowcast *n, int row, float *rate)
+{
+    enum { PIECE = 64 };
+    float y[PIECE], x[PIECE], reach = sq_nowcast_reach(n);
+    int nx = n->cube->grid.nx;
+    for (int j = 0; j < nx; j += PIECE) {
+        int w = nx - j < PIECE ? nx - j : PIECE;
+        sq_carry_positions(&n->scene.motion, n->back_x, n->back_y, row, j, w, y, x);
+        for (int k = 0; k < w; k++)
+            if (isnan(rate[j + k]) && sq_nearest_move(&n->nearest, reach, &y[k], &x[k]))
+                rate[j + k] = n->composite[(size_t)(y[k] + 0.5f) * (size_t)nx + (size_t)(x[k] + 0.5f)];
+    }
+}
+
 static enum sq_status extrapolate(struct sq_nowcast *n, struct sq_lead *ret, struct sq_err *e)
 {
     const struct sq_grid *g = &n->cube->grid;
@@ -184,6 +207,9 @@ static enum sq_status extrapolate(struct sq_nowcast *n, struct sq_lead *ret, str
     if (s)
         return s;
     sq_carry(n->composite, &n->scene.motion, n->back_x, n->back_y, &all, false, rate);
+#pragma omp parallel for schedule(dynamic, 16)
+    for (int i = 0; i < g->ny; i++)
+        fill_row(n, i, rate + (size_t)i * (size_t)g->nx);
     certain(n->f, rate, ret);
     free(rate);
     return SQ_OK;

@@ -6,6 +6,7 @@
 
 #include "advect.h"
 #include "model.h"
+#include "nearest.h"
 #include "scene.h"
 #include "weights.h"
 
@@ -19,6 +20,7 @@ struct sq_nowcast {
     const float *edge;     /* [n_edge] mm/h */
     struct sq_scene scene;
     float *composite;      /* (ny, nx) newest observation of every cell, moving frame */
+    struct sq_nearest nearest; /* observed cells of the composite */
     double traced_s;       /* of back_x, back_y */
     float *back_x, *back_y; /* node displacements: from where a map cell's air came */
     const struct sq_weights *weights;
@@ -26,8 +28,12 @@ struct sq_nowcast {
     struct sq_far *far;    /* NULL: none of it is in the forecast */
 };
 
+/* How far (cells) outside what was observed a position may lie and still be forecast, from the nearest cell observed: as
+ * far as advection is uncertain. At least what rounding needs. */
+float sq_nowcast_reach(const struct sq_nowcast *n);
+
 /* Probabilities of one lead (ret->prob) from the distribution in the moving frame, by the network or by advection, with
- * some of far advection, carried along back_x, back_y to the map, block by block. NaN where nothing was observed. */
+ * some of far advection, carried along back_x, back_y to the map, block by block. NaN beyond the reach of what was observed. */
 enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e) SQ_CHECK;
 
 /* Percentiles and mean of one lead from its probabilities at f's thresholds (ret->prob); NaN passes on. */

@@ -73,7 +73,7 @@ static void a_storm_becomes_a_forecast(void **state)
     const struct sq_forecast *f = reopen(product, &r, &lead, 5);
     REQUIRE(f->n_lead == 12 && f->lead_s[5] == 1800 && f->n_threshold == 18 && f->issue_time == START + 2100);
     assert_string_equal(f->method, "advection");
-    REQUIRE(strstr(f->inputs_used, "2026-06-01T12:35:00Z") && !f->inputs_missing[0] && f->quality);
+    REQUIRE(strstr(f->inputs_used, "2026-06-01T12:35:00Z") && !strstr(f->inputs_missing, "T12:") && f->quality);
     sq_lead_finish(&lead);
     sq_product_close(&r);
 
