@@ -62,12 +62,12 @@ void sq_nearest_finish(struct sq_nearest *n)
 
 static float clamp(float x, int n)
 {
-    return x < 0 ? 0 : x > (float)(n - 1) ? (float)(n - 1) : x;
+    return !(x > 0) ? 0 : x > (float)(n - 1) ? (float)(n - 1) : x;
 }
 
 bool sq_nearest_move(const struct sq_nearest *n, float reach, float *y, float *x)
 {
-    float ny = clamp(*y, n->ny), nx = clamp(*x, n->nx); /* NaN goes to 0, and is too far */
+    float ny = clamp(*y, n->ny), nx = clamp(*x, n->nx); /* NaN becomes 0, and is too far */
     int row = (int)(ny + 0.5f), col = (int)(nx + 0.5f);
     int32_t cell = n->cell ? n->cell[(size_t)row * (size_t)n->nx + (size_t)col] : row * n->nx + col;
     if (cell < 0)

@@ -3,6 +3,7 @@
 
 #include "core/cube.h"
 #include "model.h"
+#include "nearest.h"
 #include "scene.h"
 #include "scene_features.h"
 
@@ -104,6 +105,40 @@ static void motion_fades_to_what_lasts(void **state)
         REQUIRE_NEAR(dx[3], 2e-3 * SQ_MOTION_FADE_S * (1 - exp(-to / SQ_MOTION_FADE_S)), 0.01);
         REQUIRE_NEAR(dy[3], 0, 1e-6);
     }
+}
+
+/* Every hole finds a cell as near as any, within a tenth. */
+static void holes_find_the_nearest_cell(void **state)
+{
+    (void)state;
+    enum { W = 37, H = 29 };
+    struct sq_err err = {0};
+    struct sq_nearest n = {0};
+    float map[W * H], y, x;
+    for (int i = 0; i < W * H; i++)
+        map[i] = (i * 7919) % 23 ? NAN : 1;
+    REQUIRE_OK(sq_nearest_init(&n, map, W, H, &err));
+    for (int i = 0; i < W * H; i++) {
+        double best = 1e9;
+        for (int k = 0; k < W * H; k++)
+            if (!isnan(map[k]))
+                best = fmin(best, hypot(k / W - i / W, k % W - i % W));
+        y = (float)(i / W), x = (float)(i % W);
+        assert_true(sq_nearest_move(&n, 100, &y, &x) && !isnan(map[(int)y * W + (int)x]));
+        assert_true(hypot((double)y - i / W, (double)x - i % W) <= 1.1 * best + 1e-6);
+    }
+    y = -30, x = 5;
+    assert_false(sq_nearest_move(&n, 20, &y, &x));
+    y = NAN;
+    assert_false(sq_nearest_move(&n, 20, &y, &x));
+    sq_nearest_finish(&n);
+    for (int i = 0; i < W * H; i++)
+        map[i] = 0;
+    REQUIRE_OK(sq_nearest_init(&n, map, W, H, &err)); /* no hole: positions stay, those outside come to the edge */
+    y = 3.4f, x = (float)W + 1;
+    assert_true(sq_nearest_move(&n, 3, &y, &x) && y == 3.4f && x == W - 1);
+    assert_true(!n.cell);
+    sq_nearest_finish(&n);
 }
 
 /* Not observed, dry and rain stay three things on their way through a displaced window. */
@@ -208,7 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rain_that_moves_is_followed),     cmocka_unit_test(trajectories_return),
         cmocka_unit_test(carrying_keeps_nan_and_dry),      cmocka_unit_test(features_are_the_same_everywhere),
-        cmocka_unit_test(motion_fades_to_what_lasts),     cmocka_unit_test(methods_without_weights),
+        cmocka_unit_test(motion_fades_to_what_lasts),     cmocka_unit_test(holes_find_the_nearest_cell),    cmocka_unit_test(methods_without_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
