@@ -21,8 +21,8 @@ enum sq_status sq_chunks_look(const char *path, const char *name, struct sq_chun
                               struct sq_err *e) SQ_CHECK;
 /* What stands for NaN in it. */
 float sq_chunks_fill(const struct sq_chunks *c);
-/* Of a file that is known to be whole. Reads the packed chunk that begins at cell `start` into *room bytes at *bytes, malloc'ed, made larger where they are too
- * few; *ret_n is 0 where the file has no such chunk. */
+/* Of a file that is known to be whole. Reads the packed chunk that begins at cell `start` into *room bytes at *bytes,
+ * malloc'ed, made larger where they are too few; *ret_n is 0 where the file has no such chunk. */
 enum sq_status sq_chunks_get(struct sq_chunks *c, const size_t *start, unsigned char **bytes, size_t *room, size_t *ret_n,
                              struct sq_err *e) SQ_CHECK;
 

@@ -34,7 +34,7 @@ struct connection {
     int fd, code; /* code: what is expected, 0 for any refusal */
     double asked; /* s */
     size_t n, left; /* bytes of the head so far; of the body still to come, once `body` */
-    bool body;
+    bool body, chunked; /* chunked: until the end that comes with chunks, which no picture holds at the end of a packet */
     char head[HEAD], target[TARGET];
 };
 
@@ -193,8 +193,12 @@ static bool take(struct load *l, struct connection *c, const char *bytes, size_t
         c->body = true;
         c->left = length && length < end ? (size_t)atoll(length + 17) : 0;
         end[2] = 0;
+        c->chunked = strcasestr(c->head, "\r\nTransfer-Encoding: chunked");
+        bytes += head - old;
         n -= head - old;
     }
+    if (c->chunked)
+        return n >= 5 && !memcmp(bytes + n - 5, "0\r\n\r\n", 5);
     if (n > c->left) {
         wrong(l, c, -1);
         n = c->left;

@@ -3,9 +3,9 @@ this machine, in one run.
 
     beside.py BUILD FORECAST...
 
-BUILD is the build folder. Needs Debian's cgi-mapserver, spawn-fcgi, nginx and gdal-bin. MapServer gets what is kindest to
-it: FastCGI, one layer of bytes (percent) in a tiled, unpacked GeoTIFF with overviews, colours by table, PNG at its fastest.
-"CPU" is what the server's processes took, for a request; the rest is as the one who asks sees it."""
+BUILD is the build folder. Needs Debian's cgi-mapserver, spawn-fcgi, nginx and gdal-bin. MapServer runs
+as FastCGI, with colours by table and PNG at its fastest, twice: with what is kindest to it, bytes (percent) in a tiled,
+unpacked GeoTIFF with overviews, and with the floats of the forecast file as gdal_translate puts them into a GeoTIFF. "CPU" is what the server's processes took, for a request; the rest is as the one who asks sees it."""
 import json
 import math
 import os
@@ -28,13 +28,15 @@ MAPFILE = """MAP
   PROJECTION "init=epsg:3857" END
   OUTPUTFORMAT NAME "p" DRIVER "AGG/PNG" MIMETYPE "image/png" IMAGEMODE RGBA TRANSPARENT ON FORMATOPTION "COMPRESSION=1" END
   IMAGETYPE "p"
-  LAYER
-    NAME "prob" TYPE RASTER STATUS ON DATA "%(tif)s"
+  %(layers)s
+END
+"""
+
+LAYER = """LAYER
+    NAME "%(name)s" TYPE RASTER STATUS ON DATA "%(tif)s"
     PROJECTION AUTO END
-    OFFSITE 255 255 255
     %(classes)s
   END
-END
 """
 
 NGINX = """daemon off; worker_processes 2; pid %(folder)s/nginx.pid; error_log %(folder)s/nginx.log;
@@ -102,19 +104,28 @@ def row(name, numbers, beside=None):
           + (f"   {own / beside[2]:.1f} times squall's CPU, {beside[0] / rate:.1f} times slower" if beside else ""), flush=True)
 
 
-def make_tif(forecast, index, run, tif):
+def make_tifs(forecast, run, folder):
     band = 1 + run["leads"].index(LEAD) * len(run["thresholds"]) + run["thresholds"].index(THRESHOLD)
+    tif, source = f"{folder}/bytes.tif", f"NETCDF:{forecast}:{PROB}"
+    subprocess.run(["gdal_translate", "-q", "-b", str(band), source, f"{folder}/floats.tif"], check=True)
     subprocess.run(["gdal_translate", "-q", "-b", str(band), "-ot", "Byte", "-scale", "0", "1", "0", "100", "-a_nodata", "255",
-                    "-co", "TILED=YES", f"NETCDF:{forecast}:{PROB}", tif], check=True)
+                    "-co", "TILED=YES", source, tif], check=True)
     subprocess.run(["gdaladdo", "-q", tif, "2", "4", "8", "16"], check=True)
 
 
-def start_mapserver(folder, tif):
-    edges = [5, 10, 20, 30, 50, 70, 90, 101]
-    classes = "\n".join(f'CLASS EXPRESSION ([pixel] >= {a} and [pixel] < {b}) STYLE COLOR {c} END END'
-                        for a, b, c in zip(edges, edges[1:], COLOURS))
+def classes_of(one):
+    """`one` is the number for certainty."""
+    edges = [0.05 * one, 0.1 * one, 0.2 * one, 0.3 * one, 0.5 * one, 0.7 * one, 0.9 * one, 1.01 * one]
+    return "\n".join(f"CLASS EXPRESSION ([pixel] >= {a:g} and [pixel] < {b:g}) STYLE COLOR {c} END END"
+                     for a, b, c in zip(edges, edges[1:], COLOURS))
+
+
+def start_mapserver(folder):
+    layers = LAYER % {"name": "bytes", "tif": f"{folder}/bytes.tif", "classes": classes_of(100)} + \
+        LAYER % {"name": "floats", "tif": f"{folder}/floats.tif", "classes": 'PROCESSING "SCALE=0,1.01" PROCESSING "SCALE_BUCKETS=256"\n'
+                 + classes_of(1)}
     with open(f"{folder}/map.map", "w", encoding="ascii") as f:
-        f.write(MAPFILE % {"tif": tif, "classes": classes})
+        f.write(MAPFILE % {"layers": layers})
     with open(f"{folder}/map.conf", "w", encoding="ascii") as f:
         f.write(f'CONFIG\n ENV\n MS_MAP_PATTERN "."\n MS_MAPFILE "{folder}/map.map"\n END\n MAPS\n END\nEND\n')
     out = subprocess.run(["spawn-fcgi", "-s", f"{folder}/map.sock", "-M", "0666", "-F", "1", "-P", f"{folder}/map.pid", "--",
@@ -136,22 +147,23 @@ def compare(build, forecast, folder):
         wait_for(f"{url}readyz")
         index = json.loads(fetch(f"{url}index.json"))
         run = index["runs"][0]
-        make_tif(forecast, index, run, f"{folder}/prob.tif")
-        maps = start_mapserver(folder, f"{folder}/prob.tif")
+        make_tifs(forecast, run, folder)
+        maps = start_mapserver(folder)
         with open(f"{folder}/nginx.conf", "w", encoding="ascii") as f:
             f.write(NGINX % {"folder": folder, "port": port})
         nginx = subprocess.Popen(["nginx", "-c", f"{folder}/nginx.conf", "-e", f"{folder}/nginx.log"])
         at = list(places(run["bounds"], TILES))
         own = [f"/tiles/prob-{THRESHOLD}/{run['run']}/{LEAD}/{z}/{x}/{y}.png" for y, x, z in at]
-        theirs = [f"/map?mode=tile&tilemode=gmap&layers=prob&tile={x}+{y}+{z}" for y, x, z in at]
+        theirs = {k: [f"/map?mode=tile&tilemode=gmap&layers={k}&tile={x}+{y}+{z}" for y, x, z in at] for k in ("bytes", "floats")}
         one = f"/tiles/prob-0.1/{run['run']}/{LEAD}/{at[1][2]}/{at[1][1]}/{at[1][0]}.png"
         with open(f"{folder}/tile.png", "wb") as f:
             f.write(fetch(url + one[1:]))
         wait_for(f"http://127.0.0.1:{port}/tile.png")
-        answer = fetch(f"http://127.0.0.1:{port}{theirs[0]}")
-        if not answer.startswith(b"\x89PNG"):
-            sys.exit(f"MapServer: {answer[:500]}")
-        for name, list_of in ("own", own), ("theirs", theirs):
+        for list_of in theirs.values():
+            answer = fetch(f"http://127.0.0.1:{port}{list_of[0]}")
+            if not answer.startswith(b"\x89PNG") or len(answer) < 1000:
+                sys.exit(f"MapServer: {answer[:500]}")
+        for name, list_of in ("own", own), *theirs.items():
             with open(f"{folder}/{name}", "w", encoding="ascii") as f:
                 f.write("\n".join(dict.fromkeys(list_of)) + "\n")
         own_port = url.rstrip("/").rsplit(":", 1)[1]
@@ -159,7 +171,8 @@ def compare(build, forecast, folder):
               f"\n  {'':<34}{'answers':>11} {'median':>12} {'CPU':>12}")
         cold = measure(soak, [server.pid], "each", own_port, f"{folder}/own", "1")
         row("squall, cold tiles", cold)
-        row("MapServer, the same", measure(soak, maps, "each", str(port), f"{folder}/theirs", "1"), cold)
+        for k in theirs:
+            row(f"MapServer, {k}", measure(soak, maps, "each", str(port), f"{folder}/{k}", "1"), cold)
         cached = measure(soak, [server.pid], "rate", own_port, one, str(SECONDS), "16")
         row("squall, one tile from the cache", cached)
         row("nginx, the same bytes", measure(soak, children(nginx.pid), "rate", str(port), "/tile.png", str(SECONDS), "16"), cached)
