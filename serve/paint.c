@@ -1,33 +1,30 @@
-#include "near.h"
 #include "paint.h"
 #include "png_index.h"
+#include "shade.h"
 
-#include "core/hot.h"
 #include "core/instant.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* P(rate >= t) from the codes of a cell: (c[a] + w * (c[b] - c[a])) * tail. */
-struct blend {
-    int a, b;
-    float w, tail;
+/* What is known of a block of cells while one tile is painted. */
+struct known {
+    uint32_t tile;  /* number of the tile; of another, it says nothing */
+    uint32_t rows;  /* bit i: row i lies in the cells below */
+    uint32_t at;    /* block of cells */
+    int uniform;    /* the index of all cells; -1: see above */
 };
 
 struct sq_brush {
     struct sq_warp *warp;
     struct sq_png_encoder *png;
-    int row[SQ_TILE_SIDE], col[SQ_TILE_SIDE];
-    float value[SQ_TILE_SIDE];
+    struct sq_shade shade; /* of the view at hand */
     uint8_t index[SQ_TILE_SIDE * SQ_TILE_SIDE];
-    /* of the view at hand */
-    const struct sq_volume *volume;
-    struct sq_distribution distribution;
-    struct blend blend[SQ_EDGES_MAX];
-    struct sq_near near;
-    float edge[SQ_EDGES_MAX]; /* in units of the values that are compared with them */
+    size_t room;           /* blocks that there is memory for */
+    struct known *known;   /* [room] by number of the block */
+    uint8_t *cells;        /* [room][SQ_BLOCK_CELLS], in the order of their use */
+    uint32_t tile, used;   /* number of this tile, blocks of cells in use */
 };
 
 enum sq_status sq_brush_create(struct sq_brush **ret, struct sq_err *e)
@@ -51,6 +48,8 @@ void sq_brush_destroy(struct sq_brush **b)
         return;
     sq_warp_destroy(&(*b)->warp);
     sq_png_encoder_destroy(&(*b)->png);
+    free((*b)->known);
+    free((*b)->cells);
     free(*b);
     *b = NULL;
 }
@@ -62,17 +61,6 @@ enum sq_status sq_brush_locate(struct sq_brush *b, const struct sq_grid *g, cons
 }
 
 /* ---- what can be painted ------------------------------------------------------------------------------- */
-
-static const struct sq_volume *volume_of(const struct sq_tile_view *v)
-{
-    if (v->frame)
-        return &v->frame->rate;
-    if (v->layer.kind == SQ_LAYER_WITHIN)
-        for (int w = 0; w < SQ_WINDOWS; w++)
-            if (sq_window_min[w] == v->layer.window_min)
-                return &v->run->window[w];
-    return &v->run->lead[v->lead];
-}
 
 enum sq_status sq_tile_view_check(const struct sq_run *r, const struct sq_layer *l, struct sq_err *e)
 {
@@ -92,227 +80,133 @@ enum sq_status sq_tile_view_check(const struct sq_run *r, const struct sq_layer 
     return SQ_OK;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------ */
+/* ---- cells ------------------------------------------------------------------------------------------- */
 
-/* As sq_distribution_exceed, on codes. */
-static struct blend blend_at(const struct sq_distribution *d, float t)
+/* Room for all blocks of a volume. Of the cells' only that is touched which is used. */
+static enum sq_status make_room(struct sq_brush *b, size_t n, struct sq_err *e)
 {
-    int last = d->n - 1, k = 1;
-    if (t <= d->edge[0])
-        return (struct blend){0, 0, 0, 1};
-    if (t >= d->edge[last])
-        return (struct blend){last, last, 0, expf(-(t - d->edge[last]) / d->tail_mmh)};
-    while (d->edge[k] < t)
-        k++;
-    return (struct blend){k - 1, k, logf(t / d->edge[k - 1]) / logf(d->edge[k] / d->edge[k - 1]), 1};
-}
-
-static inline float blended(const uint16_t *code, int n, struct blend b)
-{
-    float low = b.a < n ? (float)code[b.a] : 0, high = b.b < n ? (float)code[b.b] : 0;
-    return (low + b.w * (high - low)) * b.tail;
-}
-
-/* Class indices of n values: 0 below the first edge, 1 where NaN. Few edges are counted, many are searched. */
-SQ_HOT static void count_edges(int n, const float *restrict value, int n_edge, const float *restrict edge,
-                               uint8_t *restrict index)
-{
-    for (int i = 0; i < n; i++)
-        index[i] = isnan(value[i]) ? SQ_INDEX_NONE : 0;
-    for (int k = 0; k < n_edge; k++) {
-        uint8_t more = k ? 1 : SQ_INDEX_FIRST;
-        for (int i = 0; i < n; i++)
-            index[i] = (uint8_t)(index[i] + (value[i] >= edge[k] ? more : 0));
+    if (n > b->room) {
+        free(b->known);
+        free(b->cells);
+        b->room = 0;
+        b->known = calloc(n, sizeof *b->known);
+        b->cells = malloc(n * SQ_BLOCK_CELLS);
+        b->tile = 0;
+        if (!b->known || !b->cells)
+            return sq_fail(e, SQ_FAILED, "out of memory for a map tile");
+        b->room = n;
     }
+    if (!++b->tile) { /* after 2^32 tiles */
+        memset(b->known, 0, b->room * sizeof *b->known);
+        b->tile = 1;
+    }
+    b->used = 0;
+    return SQ_OK;
 }
 
-static void search_edges(int n, const float *value, int n_edge, const float *edge, uint8_t *index)
+static struct known *known_of(struct sq_brush *b, int i, int j)
 {
-    for (int i = 0; i < n; i++) {
-        int lo = 0, hi = n_edge; /* edge[lo - 1] <= value < edge[hi] */
-        while (lo < hi) {
-            int k = (lo + hi) / 2;
-            if (value[i] >= edge[k])
-                lo = k + 1;
-            else
-                hi = k;
+    struct known *k = &b->known[i * b->shade.volume->across + j];
+    if (k->tile != b->tile) {
+        *k = (struct known){.tile = b->tile, .uniform = sq_shade_uniform(&b->shade, i, j)};
+        if (k->uniform < 0)
+            k->at = b->used++;
+    }
+    return k;
+}
+
+/* The cells of a block that is not uniform, with those of `rows`, a bit each. */
+static const uint8_t *cells_of(struct sq_brush *b, struct known *k, int i, int j, uint32_t rows)
+{
+    uint8_t *cells = b->cells + (size_t)k->at * SQ_BLOCK_CELLS;
+    uint32_t missing = rows & ~k->rows;
+    if (missing == UINT32_MAX) {
+        sq_shade_rows(&b->shade, i, j, 0, SQ_BLOCK, cells);
+    } else {
+        for (int row = 0; row < SQ_BLOCK && missing; row++)
+            if (missing >> row & 1)
+                sq_shade_rows(&b->shade, i, j, row, 1, cells + row * SQ_BLOCK);
+    }
+    k->rows |= rows;
+    return cells;
+}
+
+/* The index of all cells of a box on the grid; -1 where they differ, or where it would take long to find out. */
+static int uniform_box(struct sq_brush *b, const int box[4])
+{
+    enum { MANY = 100 };
+    int top = box[0] / SQ_BLOCK, left = box[1] / SQ_BLOCK, bottom = box[2] / SQ_BLOCK, right = box[3] / SQ_BLOCK, all = -1;
+    bool few = (box[2] - box[0] + 1) * (box[3] - box[1] + 1) <= MANY;
+    if ((bottom - top + 1) * (right - left + 1) > MANY)
+        return -1;
+    for (int i = top; i <= bottom; i++)
+        for (int j = left; j <= right; j++) {
+            struct known *k = known_of(b, i, j);
+            int first = k->uniform;
+            if (first < 0 && !few)
+                return -1;
+            if (first < 0) {
+                const uint8_t *cells = cells_of(b, k, i, j, UINT32_MAX);
+                int from = i == top ? box[0] % SQ_BLOCK : 0, to = i == bottom ? box[2] % SQ_BLOCK : SQ_BLOCK - 1;
+                int west = j == left ? box[1] % SQ_BLOCK : 0, east = j == right ? box[3] % SQ_BLOCK : SQ_BLOCK - 1;
+                first = cells[from * SQ_BLOCK + west];
+                for (int y = from; y <= to; y++)
+                    for (int x = west; x <= east; x++)
+                        if (cells[y * SQ_BLOCK + x] != first)
+                            return -1;
+            }
+            if (all >= 0 && first != all)
+                return -1;
+            all = first;
         }
-        index[i] = (uint8_t)(isnan(value[i]) ? SQ_INDEX_NONE : lo ? SQ_INDEX_FIRST + lo - 1 : SQ_INDEX_DRY);
-    }
+    return all;
 }
 
-static void classify(struct sq_brush *b, int n, int n_edge, uint8_t *index)
+/* Pixel by pixel. `dense`: most cells of the square will be asked for. */
+static void paint_square(struct sq_brush *b, int x, int y, bool dense, uint8_t *index, int stride)
 {
-    if (n_edge <= SQ_CLASS_MAX)
-        count_edges(n, b->value, n_edge, b->edge, index);
-    else
-        search_edges(n, b->value, n_edge, b->edge, index);
-}
-
-/* ---- rows: from cells to indices ------------------------------------------------------------------------ */
-
-/* Calls the block for the pixels i whose cell is on the grid and is not that of the pixel before, with its codes. */
-#define EACH_CELL(b, n, on_none, on_same)                                                                            \
-    for (int i = 0, n_code = 0; i < (n); i++)                                                                        \
-        if ((b)->row[i] < 0)                                                                                         \
-            on_none;                                                                                                 \
-        else if (i && (b)->row[i] == (b)->row[i - 1] && (b)->col[i] == (b)->col[i - 1])                              \
-            on_same;                                                                                                 \
+    int row[SQ_WARP_SIDE * SQ_WARP_SIDE], col[SQ_WARP_SIDE * SQ_WARP_SIDE], n = sq_warp_side(b->warp);
+    sq_warp_square(b->warp, x, y, row, col);
+    for (int p = 0; p < n * n; p++) {
+        uint8_t *to = index + p / n * stride + p % n;
+        if (row[p] < 0) {
+            *to = SQ_INDEX_NONE;
+            continue;
+        }
+        int i = row[p] / SQ_BLOCK, j = col[p] / SQ_BLOCK, in = row[p] % SQ_BLOCK;
+        struct known *k = known_of(b, i, j);
+        if (k->uniform >= 0)
+            *to = (uint8_t)k->uniform;
         else
-
-static void probability_row(struct sq_brush *b, const struct sq_tile_view *v, int n, uint8_t *index)
-{
-    const struct blend blend = b->blend[0];
-    EACH_CELL (b, n, b->value[i] = NAN, b->value[i] = b->value[i - 1]) {
-        const uint16_t *code = sq_volume_cell(b->volume, b->row[i], b->col[i], &n_code);
-        b->value[i] = n_code && code[0] == SQ_CODE_NONE ? NAN : blended(code, n_code, blend);
-    }
-    classify(b, n, v->classes->n, index);
-}
-
-static float near_code(const void *arg, const uint16_t *code, int n_code)
-{
-    const struct blend *b = arg;
-    return n_code && code[0] == SQ_CODE_NONE ? NAN : blended(code, n_code, *b);
-}
-
-static void near_row(struct sq_brush *b, const struct sq_tile_view *v, int n, uint8_t *index)
-{
-    EACH_CELL (b, n, b->value[i] = NAN, b->value[i] = b->value[i - 1]) {
-        const uint16_t *code = sq_volume_cell(b->volume, b->row[i], b->col[i], &n_code);
-        b->value[i] = n_code && code[0] == SQ_CODE_NONE ? NAN : sq_near_mean(&b->near, b->row[i], b->col[i]);
-    }
-    classify(b, n, v->classes->n, index);
-}
-
-static void mean_row(struct sq_brush *b, const struct sq_tile_view *v, int n, uint8_t *index)
-{
-    const float *weight = v->run->mean_weight;
-    EACH_CELL (b, n, b->value[i] = NAN, b->value[i] = b->value[i - 1]) {
-        const uint16_t *code = sq_volume_cell(b->volume, b->row[i], b->col[i], &n_code);
-        float sum = 0;
-        for (int k = 0; k < n_code; k++)
-            sum += weight[k] * (float)code[k];
-        b->value[i] = n_code && code[0] == SQ_CODE_NONE ? NAN : sum;
-    }
-    classify(b, n, v->classes->n, index);
-}
-
-/* The rate whose exceedance is `above` is compared with the edges by their exceedances, without computing it. Where
- * one of them is met exactly, the distribution decides. */
-static int percentile_class(const struct sq_brush *b, const struct sq_tile_view *v, const uint16_t *code, int n_code)
-{
-    float above = b->edge[0], p[SQ_DISTRIBUTION_MAX];
-    int lo = 0, hi = v->classes->n;
-    while (lo < hi) {
-        int k = lo ? (lo + hi) / 2 : 0; /* most cells are below the first */
-        float at = blended(code, n_code, b->blend[k]);
-        if (at == above)
-            goto exactly;
-        if (at > above)
-            lo = k + 1;
-        else
-            hi = k;
-    }
-    return lo;
-exactly:
-    for (int k = 0; k < b->distribution.n; k++)
-        p[k] = k < n_code ? (float)code[k] / SQ_CODE_ONE : 0;
-    float rate = sq_distribution_quantile(&b->distribution, p, v->layer.percentile / 100);
-    for (lo = 0; lo < v->classes->n && rate >= v->classes->edge[lo]; lo++)
-        ;
-    return lo;
-}
-
-static void percentile_row(struct sq_brush *b, const struct sq_tile_view *v, int n, uint8_t *index)
-{
-    EACH_CELL (b, n, index[i] = SQ_INDEX_NONE, index[i] = index[i - 1]) {
-        const uint16_t *code = sq_volume_cell(b->volume, b->row[i], b->col[i], &n_code);
-        int classes = n_code && code[0] != SQ_CODE_NONE ? percentile_class(b, v, code, n_code) : 0;
-        index[i] = (uint8_t)(n_code && code[0] == SQ_CODE_NONE ? SQ_INDEX_NONE
-                             : classes                         ? SQ_INDEX_FIRST + classes - 1
-                                                               : SQ_INDEX_DRY);
+            *to = cells_of(b, k, i, j, dense ? UINT32_MAX : 1u << in)[in * SQ_BLOCK + col[p] % SQ_BLOCK];
     }
 }
 
-static void observed_row(struct sq_brush *b, const struct sq_tile_view *v, int n, uint8_t *index)
+static void fill_square(int n, int value, uint8_t *index, int stride)
 {
-    EACH_CELL (b, n, b->value[i] = NAN, b->value[i] = b->value[i - 1]) {
-        const uint16_t *code = sq_volume_cell(b->volume, b->row[i], b->col[i], &n_code);
-        b->value[i] = !n_code ? 0 : code[0] == SQ_CODE_NONE ? NAN : (float)code[0];
-    }
-    classify(b, n, v->classes->n, index);
-}
-
-static void coverage_row(struct sq_brush *b, const struct sq_tile_view *v, int n, uint8_t *index)
-{
-    (void)v;
-    EACH_CELL (b, n, index[i] = SQ_INDEX_NONE, index[i] = index[i - 1]) {
-        const uint16_t *code = sq_volume_cell(b->volume, b->row[i], b->col[i], &n_code);
-        index[i] = n_code && code[0] == SQ_CODE_NONE ? SQ_INDEX_NONE : SQ_INDEX_DRY;
-    }
-}
-
-static void quality_row(struct sq_brush *b, const struct sq_tile_view *v, int n, uint8_t *index)
-{
-    /* no coverage, missing, seen, rejected */
-    static const uint8_t of[4] = {SQ_INDEX_NONE, SQ_INDEX_FIRST, SQ_INDEX_DRY, SQ_INDEX_FIRST + 1};
-    size_t nx = (size_t)v->run->f.grid.nx;
     for (int i = 0; i < n; i++)
-        index[i] = b->row[i] < 0 ? SQ_INDEX_NONE : of[v->run->f.quality[(size_t)b->row[i] * nx + (size_t)b->col[i]]];
+        memset(index + i * stride, value, (size_t)n);
+}
+
+static void paint_cells(struct sq_brush *b, int side)
+{
+    const struct sq_volume *v = b->shade.volume;
+    bool whole = b->shade.view->layer.kind == SQ_LAYER_NEAR;
+    int n = sq_warp_side(b->warp), box[4];
+    for (int y = 0; y < side; y += n)
+        for (int x = 0; x < side; x += n) {
+            uint8_t *to = b->index + y * side + x;
+            enum sq_box kind = sq_warp_box(b->warp, x, y, box);
+            bool inside = kind == SQ_BOX_KNOWN && box[0] >= 0 && box[1] >= 0 && box[2] < v->ny && box[3] < v->nx;
+            int uniform = kind == SQ_BOX_NONE ? SQ_INDEX_NONE : inside ? uniform_box(b, box) : -1;
+            if (uniform >= 0)
+                fill_square(n, uniform, to, side);
+            else
+                paint_square(b, x, y, whole || kind != SQ_BOX_KNOWN || box[2] - box[0] <= 2 * n, to, side);
+        }
 }
 
 /* ---- tiles ------------------------------------------------------------------------------------------- */
-
-/* The smallest code of a rate that is not below `edge`. */
-static float rate_edge(float edge)
-{
-    uint16_t code = sq_rate_code(edge);
-    return (float)(code + (sq_rate_of_code(code) < edge));
-}
-
-/* The rows and columns that the tile shows. */
-static void find_box(struct sq_brush *b, int side, int box[4])
-{
-    box[0] = box[1] = SQ_GRID_MAX;
-    box[2] = box[3] = 0;
-    for (int y = 0; y < side; y++) {
-        sq_warp_row(b->warp, y, b->row, b->col);
-        for (int x = 0; x < side; x++)
-            if (b->row[x] >= 0) {
-                box[0] = b->row[x] < box[0] ? b->row[x] : box[0];
-                box[1] = b->col[x] < box[1] ? b->col[x] : box[1];
-                box[2] = b->row[x] > box[2] ? b->row[x] : box[2];
-                box[3] = b->col[x] > box[3] ? b->col[x] : box[3];
-            }
-    }
-}
-
-static enum sq_status prepare_near(struct sq_brush *b, const struct sq_tile_view *v, bool *on_grid, struct sq_err *e)
-{
-    int box[4];
-    find_box(b, v->tile.side, box);
-    *on_grid = box[0] <= box[2];
-    return *on_grid ? sq_near_init(&b->near, b->volume, box, v->run->f.cell_m, (double)v->layer.km, near_code, &b->blend[0], e)
-                    : SQ_OK;
-}
-
-static void prepare(struct sq_brush *b, const struct sq_tile_view *v)
-{
-    const struct sq_classes *c = v->classes;
-    b->volume = volume_of(v);
-    if (v->run)
-        b->distribution = (struct sq_distribution){v->run->f.n_threshold, v->run->f.threshold_mmh, SQ_TAIL_MMH};
-    for (int k = 0; k < c->n; k++)
-        b->edge[k] = v->layer.kind == SQ_LAYER_OBSERVED ? rate_edge(c->edge[k]) : c->edge[k] * SQ_CODE_ONE;
-    if (sq_layer_quantity(&v->layer) == SQ_PROBABILITY)
-        b->blend[0] = blend_at(&b->distribution, v->layer.threshold_mmh);
-    if (v->layer.kind != SQ_LAYER_PERCENTILE)
-        return;
-    for (int k = 0; k < c->n; k++)
-        b->blend[k] = blend_at(&b->distribution, c->edge[k]);
-    b->edge[0] = (1 - v->layer.percentile / 100) * SQ_CODE_ONE;
-}
 
 /* Every eighth diagonal of what nobody sees; 8 divides the side of a tile, so that tiles join. */
 static void hatch(const struct sq_tile_view *v, int y, int side, uint8_t *index)
@@ -325,34 +219,23 @@ static void hatch(const struct sq_tile_view *v, int y, int side, uint8_t *index)
 
 enum sq_status sq_paint_index(struct sq_brush *b, const struct sq_tile_view *v, const uint8_t **ret, struct sq_err *e)
 {
-    static void (*const paint_row[SQ_LAYER_KINDS])(struct sq_brush *, const struct sq_tile_view *, int, uint8_t *) = {
-        [SQ_LAYER_PROB] = probability_row,     [SQ_LAYER_WITHIN] = probability_row, [SQ_LAYER_NEAR] = near_row,
-        [SQ_LAYER_PERCENTILE] = percentile_row, [SQ_LAYER_MEAN] = mean_row,         [SQ_LAYER_OBSERVED] = observed_row,
-        [SQ_LAYER_COVERAGE] = coverage_row,    [SQ_LAYER_QUALITY] = quality_row};
     const struct sq_grid *g = v->frame ? &v->frame->grid : &v->run->f.grid;
     int side = v->tile.side;
     bool on_grid = false, hatched = !v->bare && !v->classes->value;
     enum sq_status status = sq_warp_begin(b->warp, g, v->frame ? v->frame->box : v->run->box, &v->tile, &on_grid, e);
-    if (status)
-        return status;
-    if (on_grid)
-        prepare(b, v);
-    if (on_grid && v->layer.kind == SQ_LAYER_NEAR && (status = prepare_near(b, v, &on_grid, e)))
-        return status;
-    for (int y = 0; y < side; y++) {
-        uint8_t *index = b->index + (size_t)y * (size_t)side;
-        if (on_grid) {
-            sq_warp_row(b->warp, y, b->row, b->col);
-            paint_row[v->layer.kind](b, v, side, index);
-        } else {
-            memset(index, SQ_INDEX_NONE, (size_t)side);
-        }
-        if (hatched)
-            hatch(v, y, side, index);
-    }
-    sq_near_finish(&b->near);
+    if (!status && on_grid)
+        status = sq_shade_init(&b->shade, v, e);
+    if (!status && on_grid)
+        status = make_room(b, (size_t)b->shade.volume->across * (size_t)b->shade.volume->down, e);
+    if (!status && on_grid)
+        paint_cells(b, side);
+    else if (!status)
+        memset(b->index, SQ_INDEX_NONE, (size_t)side * (size_t)side);
+    sq_shade_finish(&b->shade);
+    for (int y = 0; y < side && hatched && !status; y++)
+        hatch(v, y, side, b->index + (size_t)y * (size_t)side);
     *ret = b->index;
-    return SQ_OK;
+    return status;
 }
 
 /* A map, piece by piece; caller frees *ret. */

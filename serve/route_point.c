@@ -20,7 +20,7 @@ static bool find_place(const struct sq_asked *a, double lonlat[2], struct sq_res
 enum sq_status sq_site_point(struct sq_site *s, const struct sq_run *run, const double lonlat[2], struct sq_point *ret,
                              struct sq_err *e)
 {
-    int row = -1, col = -1, n;
+    int row = -1, col = -1;
     struct sq_brush *b = sq_site_brush(s, e);
     if (!b)
         return SQ_FAILED;
@@ -38,8 +38,8 @@ enum sq_status sq_site_point(struct sq_site *s, const struct sq_run *run, const 
         ret->covered |= !isnan(*prob);
     }
     if (run->observed) {
-        const uint16_t *code = sq_volume_cell(&run->observed->rate, row, col, &n);
-        ret->observed_mmh = n ? sq_rate_of_code(*code) : 0;
+        uint16_t code[SQ_LEVELS_MAX];
+        ret->observed_mmh = sq_volume_cell(&run->observed->rate, row, col, code) ? sq_rate_of_code(*code) : 0;
     }
     return SQ_OK;
 }

@@ -224,8 +224,8 @@ void sq_run_release(struct sq_run **r)
 
 void sq_run_cell(const struct sq_run *r, int lead, int row, int col, float *ret_prob)
 {
-    int n;
-    const uint16_t *code = sq_volume_cell(&r->lead[lead], row, col, &n);
+    uint16_t code[SQ_LEVELS_MAX];
+    int n = sq_volume_cell(&r->lead[lead], row, col, code);
     for (int k = 0; k < r->f.n_threshold; k++)
         ret_prob[k] = k < n ? (code[k] == SQ_CODE_NONE ? NAN : (float)code[k] / SQ_CODE_ONE) : 0;
 }

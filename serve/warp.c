@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELLS_MAX = 32, NODES_MAX = CELLS_MAX + 3 };
+enum { CELLS_MAX = 32, NODES_MAX = CELLS_MAX + 3, CORNERS_MAX = SQ_TILE_SIDE / SQ_WARP_SIDE + 1 };
 enum kind { OUTSIDE, SMOOTH, EXACT };
 
 struct sq_warp {
@@ -16,10 +16,13 @@ struct sq_warp {
     struct sq_grid grid;
     bool geographic;
     struct sq_tile tile;
-    int n, step;                       /* lattice cells along a side, pixels of one */
+    int n, step, square;               /* lattice cells along a side, pixels of one, pixels of a square's side */
     double col[NODES_MAX * NODES_MAX]; /* (n + 3, n + 3): one node beyond each edge */
     double row[NODES_MAX * NODES_MAX];
     unsigned char kind[CELLS_MAX * CELLS_MAX];
+    double bend[CELLS_MAX * CELLS_MAX];   /* of a lattice cell: its largest second difference */
+    double weight[SQ_TILE_SIDE / 4][4];   /* [step] of the nodes at the pixels of a lattice cell */
+    double corner[2][CORNERS_MAX * CORNERS_MAX]; /* columns and rows of the corners of squares */
 };
 
 enum sq_status sq_warp_create(struct sq_warp **ret, struct sq_err *e)
@@ -102,16 +105,21 @@ static void make_lattice(struct sq_warp *w)
     to_cells(w, (size_t)nodes * (size_t)nodes, w->col, w->row);
 }
 
+static double larger(double a, double b)
+{
+    return a > b ? a : b; /* no NaN here, which fmax would look for */
+}
+
 /* Of 4 nodes in a line, `step` apart: the largest step, and the largest change from one step to the next. */
 static void bends(const double *v, int step, double *most, double *bend)
 {
     double a = v[step] - v[0], b = v[2 * step] - v[step], c = v[3 * step] - v[2 * step];
-    *most = fmax(*most, fmax(fabs(a), fmax(fabs(b), fabs(c))));
-    *bend = fmax(*bend, fmax(fabs(b - a), fabs(c - b)));
+    *most = larger(*most, larger(fabs(a), larger(fabs(b), fabs(c))));
+    *bend = larger(*bend, larger(fabs(b - a), fabs(c - b)));
 }
 
 /* What the 16 nodes round a lattice cell say of it. */
-static enum kind kind_of(const struct sq_warp *w, int i, int j)
+static enum kind kind_of(const struct sq_warp *w, int i, int j, double *ret_bend)
 {
     int nodes = w->n + 3, known = 0;
     const double *col = w->col + i * nodes + j, *row = w->row + i * nodes + j;
@@ -121,8 +129,8 @@ static enum kind kind_of(const struct sq_warp *w, int i, int j)
         if (isnan(col[at]))
             continue;
         known++;
-        lo[0] = fmin(lo[0], col[at]), hi[0] = fmax(hi[0], col[at]);
-        lo[1] = fmin(lo[1], row[at]), hi[1] = fmax(hi[1], row[at]);
+        lo[0] = -larger(-lo[0], -col[at]), hi[0] = larger(hi[0], col[at]);
+        lo[1] = -larger(-lo[1], -row[at]), hi[1] = larger(hi[1], row[at]);
     }
     if (!known || hi[0] < -1 || lo[0] > w->grid.nx || hi[1] < -1 || lo[1] > w->grid.ny)
         return OUTSIDE;
@@ -134,6 +142,7 @@ static enum kind kind_of(const struct sq_warp *w, int i, int j)
         bends(col + k, nodes, &most, &bend);
         bends(row + k, nodes, &most, &bend);
     }
+    *ret_bend = bend;
     return bend < 0.3 * most ? SMOOTH : EXACT;
 }
 
@@ -165,31 +174,6 @@ enum sq_status sq_warp_locate(struct sq_warp *w, const struct sq_grid *g, const 
     return SQ_OK;
 }
 
-enum sq_status sq_warp_begin(struct sq_warp *w, const struct sq_grid *g, const double box[4],
-                             const struct sq_tile *t, bool *ret_touches, struct sq_err *e)
-{
-    if (!touches(t, box)) {
-        *ret_touches = false;
-        return SQ_OK;
-    }
-    enum sq_status status = take_grid(w, g, e);
-    if (status)
-        return status;
-    w->tile = *t;
-    w->n = t->z < 3 ? CELLS_MAX : CELLS_MAX / 2;
-    w->step = t->side / w->n;
-    make_lattice(w);
-    *ret_touches = false;
-    for (int i = 0; i < w->n; i++)
-        for (int j = 0; j < w->n; j++) {
-            w->kind[i * w->n + j] = (unsigned char)kind_of(w, i, j);
-            *ret_touches |= w->kind[i * w->n + j] != OUTSIDE;
-        }
-    return SQ_OK;
-}
-
-/* ---- rows -------------------------------------------------------------------------------------------- */
-
 /* Lagrange's weights of the nodes -1, 0, 1, 2 at t in [0, 1]. */
 static void weights(double t, double ret[4])
 {
@@ -208,61 +192,147 @@ static void polynomial(const double *v, double ret[4])
     ret[3] = (v[3] - v[0]) / 6 + (v[1] - v[2]) / 2;
 }
 
-/* n pixels of one lattice cell; 0.5 is in c[0] and r[0], so that cutting off the fraction finds the nearest cell. */
-SQ_HOT static void along(int n, const double c[4], const double r[4], int nx, int ny, int *restrict row,
+/* Where the corners of squares lie, in lattice cells that are smooth; elsewhere they mean nothing. On the edge of a lattice
+ * cell, what lies beyond may be NaN, and has no say. */
+static void make_corners(struct sq_warp *w)
+{
+    int nodes = w->n + 3, along = w->tile.side / w->square + 1, of_cell = w->step / w->square;
+    double weight[4], line[NODES_MAX], p[4] = {0};
+    for (int i = 0; i < along; i++) {
+        int at = i / of_cell < w->n ? i / of_cell : w->n - 1;
+        weights((double)(i - at * of_cell) / of_cell, weight);
+        for (int d = 0; d < 2; d++) {
+            const double *node = (d ? w->row : w->col) + at * nodes;
+            for (int j = 0; j < nodes; j++)
+                line[j] = i == at * of_cell ? node[nodes + j]
+                                            : weight[0] * node[j] + weight[1] * node[nodes + j] +
+                                                  weight[2] * node[2 * nodes + j] + weight[3] * node[3 * nodes + j];
+            for (int j = 0; j < along; j++) {
+                int cell = j / of_cell < w->n ? j / of_cell : w->n - 1;
+                double t = (double)(j - cell * of_cell) / of_cell;
+                if (j == cell * of_cell)
+                    polynomial(line + cell, p);
+                w->corner[d][i * along + j] = t > 0 ? p[0] + t * (p[1] + t * (p[2] + t * p[3])) : p[0];
+            }
+        }
+    }
+}
+
+enum sq_status sq_warp_begin(struct sq_warp *w, const struct sq_grid *g, const double box[4],
+                             const struct sq_tile *t, bool *ret_touches, struct sq_err *e)
+{
+    if (!touches(t, box)) {
+        *ret_touches = false;
+        return SQ_OK;
+    }
+    enum sq_status status = take_grid(w, g, e);
+    if (status)
+        return status;
+    w->tile = *t;
+    w->n = t->z < 3 ? CELLS_MAX : t->z < 6 ? CELLS_MAX / 2 : t->z < 7 ? CELLS_MAX / 4 : CELLS_MAX / 8;
+    w->step = t->side / w->n;
+    w->square = w->step < SQ_WARP_SIDE ? w->step : SQ_WARP_SIDE;
+    make_lattice(w);
+    *ret_touches = false;
+    for (int i = 0; i < w->n * w->n; i++) {
+        w->kind[i] = (unsigned char)kind_of(w, i / w->n, i % w->n, &w->bend[i]);
+        *ret_touches |= w->kind[i] != OUTSIDE;
+    }
+    for (int i = 0; i < w->step; i++)
+        weights((i + 0.5) / w->step, w->weight[i]);
+    make_corners(w);
+    return SQ_OK;
+}
+
+/* ---- squares ----------------------------------------------------------------------------------------- */
+
+int sq_warp_side(const struct sq_warp *w)
+{
+    return w->square;
+}
+
+/* Between its corners a square's positions are those of a bilinear surface but for an eighth of each second difference,
+ * along and down; twice that is taken. */
+enum sq_box sq_warp_box(const struct sq_warp *w, int x, int y, int ret[4])
+{
+    int cell = y / w->step * w->n + x / w->step, along = w->tile.side / w->square + 1;
+    int at = y / w->square * along + x / w->square;
+    double share = (double)w->square / w->step, margin = 0.5 * share * share * w->bend[cell] + 0.01;
+    if (w->kind[cell] != SMOOTH)
+        return w->kind[cell] == OUTSIDE ? SQ_BOX_NONE : SQ_BOX_UNKNOWN;
+    for (int d = 0; d < 2; d++) {
+        const double *c = w->corner[d] + at;
+        double most = larger(larger(c[0], c[1]), larger(c[along], c[along + 1]));
+        double least = -larger(larger(-c[0], -c[1]), larger(-c[along], -c[along + 1]));
+        least += 0.5 - margin;
+        most += 0.5 + margin;
+        if (most < 0 || least >= (d ? w->grid.ny : w->grid.nx))
+            return SQ_BOX_NONE;
+        ret[1 - d] = least < 0 ? -1 : (int)least;
+        ret[3 - d] = most < SQ_GRID_MAX ? (int)most : SQ_GRID_MAX;
+    }
+    return SQ_BOX_KNOWN;
+}
+
+/* n pixels; 0.5 is in c[0] and r[0], so that cutting off the fraction finds the nearest cell. `t`: of the first in its
+ * lattice cell, and the step. */
+SQ_HOT static void along(int n, const double t[2], const double c[4], const double r[4], int nx, int ny, int *restrict row,
                          int *restrict col)
 {
-    double step = 1.0 / n;
     for (int j = 0; j < n; j++) {
-        double t = (j + 0.5) * step;
-        double x = c[0] + t * (c[1] + t * (c[2] + t * c[3])), y = r[0] + t * (r[1] + t * (r[2] + t * r[3]));
+        double u = t[0] + j * t[1];
+        double x = c[0] + u * (c[1] + u * (c[2] + u * c[3])), y = r[0] + u * (r[1] + u * (r[2] + u * r[3]));
         bool inside = x >= 0 && x < nx && y >= 0 && y < ny;
         col[j] = inside ? (int)x : -1;
         row[j] = inside ? (int)y : -1;
     }
 }
 
-static void exactly(const struct sq_warp *w, int i, int first, int *row, int *col)
+/* Pixels (first, i) to (first + n, i), by PROJ. */
+static void exactly(const struct sq_warp *w, int n, int i, int first, int *row, int *col)
 {
-    double x[SQ_TILE_SIDE], y[SQ_TILE_SIDE];
-    for (int j = 0; j < w->step; j++) {
+    double x[SQ_WARP_SIDE], y[SQ_WARP_SIDE];
+    for (int j = 0; j < n; j++) {
         x[j] = lon_of(&w->tile, first + j + 0.5);
         y[j] = lat_of(&w->tile, i + 0.5);
     }
-    to_cells(w, (size_t)w->step, x, y);
-    for (int j = 0; j < w->step; j++) {
+    to_cells(w, (size_t)n, x, y);
+    for (int j = 0; j < n; j++) {
         bool inside = x[j] >= -0.5 && x[j] < w->grid.nx - 0.5 && y[j] >= -0.5 && y[j] < w->grid.ny - 0.5;
         col[j] = inside ? (int)(x[j] + 0.5) : -1;
         row[j] = inside ? (int)(y[j] + 0.5) : -1;
     }
 }
 
-void sq_warp_row(struct sq_warp *w, int i, int *ret_row, int *ret_col)
+/* The polynomial along row i of the pixels of the lattice cell whose nodes begin at `node`. */
+static void row_polynomial(const struct sq_warp *w, const double *node, int i, double ret[4])
 {
-    int nodes = w->n + 3, line = i / w->step;
-    double weight[4], c[NODES_MAX], r[NODES_MAX], pc[4], pr[4];
-    weights((i % w->step + 0.5) / w->step, weight);
-    for (int j = 0; j < nodes; j++) {
-        c[j] = r[j] = 0;
-        for (int k = 0; k < 4; k++) {
-            c[j] += weight[k] * w->col[(line + k) * nodes + j];
-            r[j] += weight[k] * w->row[(line + k) * nodes + j];
-        }
-    }
-    for (int j = 0; j < w->n; j++, ret_row += w->step, ret_col += w->step)
-        switch ((enum kind)w->kind[line * w->n + j]) {
+    int nodes = w->n + 3;
+    const double *weight = w->weight[i];
+    double line[4];
+    for (int j = 0; j < 4; j++)
+        line[j] = weight[0] * node[j] + weight[1] * node[nodes + j] + weight[2] * node[2 * nodes + j] +
+                  weight[3] * node[3 * nodes + j];
+    polynomial(line, ret);
+    ret[0] += 0.5;
+}
+
+void sq_warp_square(const struct sq_warp *w, int x, int y, int *ret_row, int *ret_col)
+{
+    int n = w->square, cell = y / w->step * w->n + x / w->step, node = y / w->step * (w->n + 3) + x / w->step;
+    double pc[4], pr[4], t[2] = {(x % w->step + 0.5) / w->step, 1.0 / w->step};
+    for (int i = 0; i < n; i++, ret_row += n, ret_col += n)
+        switch ((enum kind)w->kind[cell]) {
         case OUTSIDE:
-            for (int p = 0; p < w->step; p++)
-                ret_row[p] = ret_col[p] = -1;
+            for (int j = 0; j < n; j++)
+                ret_row[j] = ret_col[j] = -1;
             break;
         case EXACT:
-            exactly(w, i, j * w->step, ret_row, ret_col);
+            exactly(w, n, y + i, x, ret_row, ret_col);
             break;
         case SMOOTH:
-            polynomial(c + j, pc);
-            polynomial(r + j, pr);
-            pc[0] += 0.5;
-            pr[0] += 0.5;
-            along(w->step, pc, pr, w->grid.nx, w->grid.ny, ret_row, ret_col);
+            row_polynomial(w, w->col + node, y % w->step + i, pc);
+            row_polynomial(w, w->row + node, y % w->step + i, pr);
+            along(n, t, pc, pr, w->grid.nx, w->grid.ny, ret_row, ret_col);
         }
 }

@@ -60,13 +60,13 @@ static enum sq_status put_forecast(struct sq_site *s, const struct sq_tile_view 
 static enum sq_status observed_at(struct sq_brush *b, const struct sq_frame *f, const double lonlat[2], float *ret,
                                   struct sq_err *e)
 {
-    int row, col, n;
+    int row, col;
+    uint16_t code[SQ_LEVELS_MAX];
     enum sq_status status = sq_brush_locate(b, &f->grid, lonlat, &row, &col, e);
     *ret = NAN;
     if (status || row < 0)
         return status;
-    const uint16_t *code = sq_volume_cell(&f->rate, row, col, &n);
-    *ret = n ? sq_rate_of_code(*code) : 0;
+    *ret = sq_volume_cell(&f->rate, row, col, code) ? sq_rate_of_code(*code) : 0;
     return SQ_OK;
 }
 
