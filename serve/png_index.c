@@ -1,14 +1,16 @@
 #include "png_index.h"
+#include "png_rows.h"
 
 #include <assert.h>
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE_MAX = 512, MOST = 16384, LEVEL = 1 };
+enum { SIDE_MAX = 512, MOST = 16384, LEVEL = 1, FEW = 8 };
 
 struct sq_png_encoder {
     struct libdeflate_compressor *z;
+    struct sq_rows_packer packer;
     uint8_t rows[SIDE_MAX * (SIDE_MAX + 1)]; /* of a tile, as PNG wants them: a filter byte before each */
 };
 
@@ -21,6 +23,7 @@ enum sq_status sq_png_encoder_create(struct sq_png_encoder **ret, struct sq_err 
     }
     if (!p)
         return sq_fail(e, SQ_FAILED, "out of memory for a PNG picture");
+    sq_rows_packer_init(&p->packer);
     *ret = p;
     return SQ_OK;
 }
@@ -103,6 +106,13 @@ static void put_rows(uint8_t *to, int wide, int high, const uint8_t *index, int 
     }
 }
 
+/* Large areas of few colours are packed fast, others well. */
+static size_t pack(struct sq_png_encoder *p, const uint8_t *rows, size_t n, size_t stride, unsigned char *to, size_t room)
+{
+    size_t packed = sq_rows_pack(&p->packer, rows, n, stride, to, n / FEW);
+    return packed ? packed : libdeflate_zlib_compress(p->z, rows, n, to, room);
+}
+
 enum sq_status sq_png_index(struct sq_png_encoder *p, int wide, int high, const uint8_t *index, const uint32_t *rgba, int n,
                             const struct sq_png_text *text, int n_text, unsigned char **ret, size_t *ret_n,
                             struct sq_err *e)
@@ -135,7 +145,7 @@ enum sq_status sq_png_index(struct sq_png_encoder *p, int wide, int high, const 
     for (int i = 0; i < n_text; i++)
         if (text[i].text && *text[i].text)
             at = put_text(at, &text[i]);
-    at = seal(at, "IDAT", libdeflate_zlib_compress(p->z, rows, n_rows, at + 8, bound));
+    at = seal(at, "IDAT", pack(p, rows, n_rows, n_rows / (size_t)high, at + 8, bound));
     if (rows != p->rows)
         free(rows);
     at = seal(at, "IEND", 0);
