@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <png.h>
 
+#define TILE "tiles/prob/20160711T2200Z/30/7/30/48.png" /* somewhere on the grid lcc */
 enum { SMALL_NOW = 1468274400 + 60 }; /* a minute after the small forecasts' reference time */
 
 /* Leads to an hour, every five minutes, `later` seconds after the others. */

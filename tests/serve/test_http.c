@@ -1,5 +1,5 @@
 /* The server with its sockets: what arrives on the wire, limits, and load while forecasts change. tools/check runs
- * this program and test_router with the thread sanitizer, too. */
+ * this program and test_tile_cache with the thread sanitizer, too. */
 #include "small_site.h"
 
 #include <arpa/inet.h>
