@@ -46,9 +46,9 @@ static void put_block(struct sq_near *n, const struct sq_block *b, int rows, int
     int left = col < 0 ? -col : 0, right = smallest(cols, n->w - col, SQ_BLOCK);
     if (from >= to)
         return;
-    code(arg, b, from * SQ_BLOCK, (to - from) * SQ_BLOCK, value);
+    code(arg, b, value);
     for (int i = from; i < to; i++) {
-        const float *line = value + (i - from) * SQ_BLOCK;
+        const float *line = value + i * SQ_BLOCK;
         uint64_t *sum = n->sum + (size_t)(row + i) * (size_t)(n->w + 1) + 1 + col;
         for (int j = left; j < right; j++)
             sum[j] = isnan(line[j]) ? 0 : (uint64_t)1 << 32 | (uint32_t)(int)(line[j] + 0.5f);

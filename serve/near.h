@@ -14,8 +14,8 @@ struct sq_near {
     uint64_t *sum;        /* (h, w + 1): known cells in the upper half, the sum of their codes in the lower */
 };
 
-/* Codes at the threshold of the map of n cells of a block, NaN where it is not known; as sq_block_codes. */
-typedef void sq_near_code(const void *arg, const struct sq_block *b, int first, int n, float *ret);
+/* Codes at the threshold of the map of a block, [SQ_BLOCK_CELLS], NaN where it is not known. */
+typedef void sq_near_code(const void *arg, const struct sq_block *b, float *ret);
 
 /* `cell_m`: size of a cell. finish accepts a zeroed struct. */
 enum sq_status sq_near_init(struct sq_near *n, const struct sq_volume *v, const double cell_m[2], double km, struct sq_err *e)

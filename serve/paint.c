@@ -11,9 +11,9 @@
 /* What is known of a block of cells while one tile is painted. */
 struct known {
     uint32_t tile;  /* number of the tile; of another, it says nothing */
-    uint32_t rows;  /* bit i: row i lies in the cells below */
     uint32_t at;    /* block of cells */
-    int uniform;    /* the index of all cells; -1: see above */
+    bool shaded;    /* the cells are there */
+    int uniform;    /* the index of all cells; -1: see there */
 };
 
 struct sq_brush {
@@ -115,19 +115,13 @@ static struct known *known_of(struct sq_brush *b, int i, int j)
     return k;
 }
 
-/* The cells of a block that is not uniform, with those of `rows`, a bit each. */
-static const uint8_t *cells_of(struct sq_brush *b, struct known *k, int i, int j, uint32_t rows)
+/* The cells of a block that is not uniform. */
+static const uint8_t *cells_of(struct sq_brush *b, struct known *k, int i, int j)
 {
     uint8_t *cells = b->cells + (size_t)k->at * SQ_BLOCK_CELLS;
-    uint32_t missing = rows & ~k->rows;
-    if (missing == UINT32_MAX) {
-        sq_shade_rows(&b->shade, i, j, 0, SQ_BLOCK, cells);
-    } else {
-        for (int row = 0; row < SQ_BLOCK && missing; row++)
-            if (missing >> row & 1)
-                sq_shade_rows(&b->shade, i, j, row, 1, cells + row * SQ_BLOCK);
-    }
-    k->rows |= rows;
+    if (!k->shaded)
+        sq_shade_block(&b->shade, i, j, cells);
+    k->shaded = true;
     return cells;
 }
 
@@ -146,7 +140,7 @@ static int uniform_box(struct sq_brush *b, const int box[4])
             if (first < 0 && !few)
                 return -1;
             if (first < 0) {
-                const uint8_t *cells = cells_of(b, k, i, j, UINT32_MAX);
+                const uint8_t *cells = cells_of(b, k, i, j);
                 int from = i == top ? box[0] % SQ_BLOCK : 0, to = i == bottom ? box[2] % SQ_BLOCK : SQ_BLOCK - 1;
                 int west = j == left ? box[1] % SQ_BLOCK : 0, east = j == right ? box[3] % SQ_BLOCK : SQ_BLOCK - 1;
                 first = cells[from * SQ_BLOCK + west];
@@ -162,7 +156,7 @@ static int uniform_box(struct sq_brush *b, const int box[4])
     return all;
 }
 
-/* Pixel by pixel. `dense`: most cells of the square will be asked for. */
+/* Pixel by pixel. `dense`: most cells below the tile will be asked for, and whole blocks are shaded at once. */
 static void paint_square(struct sq_brush *b, int x, int y, bool dense, uint8_t *index, int stride)
 {
     int row[SQ_WARP_SIDE * SQ_WARP_SIDE], col[SQ_WARP_SIDE * SQ_WARP_SIDE], n = sq_warp_side(b->warp);
@@ -173,12 +167,11 @@ static void paint_square(struct sq_brush *b, int x, int y, bool dense, uint8_t *
             *to = SQ_INDEX_NONE;
             continue;
         }
-        int i = row[p] / SQ_BLOCK, j = col[p] / SQ_BLOCK, in = row[p] % SQ_BLOCK;
+        int i = row[p] / SQ_BLOCK, j = col[p] / SQ_BLOCK, cell = row[p] % SQ_BLOCK * SQ_BLOCK + col[p] % SQ_BLOCK;
         struct known *k = known_of(b, i, j);
-        if (k->uniform >= 0)
-            *to = (uint8_t)k->uniform;
-        else
-            *to = cells_of(b, k, i, j, dense ? UINT32_MAX : 1u << in)[in * SQ_BLOCK + col[p] % SQ_BLOCK];
+        *to = (uint8_t)(k->uniform >= 0 ? k->uniform
+                        : dense         ? cells_of(b, k, i, j)[cell]
+                                        : sq_shade_cell(&b->shade, i, j, cell));
     }
 }
 

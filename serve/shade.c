@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+enum { CELLS = SQ_BLOCK_CELLS };
 enum { LEAST = -1, MOST = -2, FEW = 16 }; /* instead of a cell: the bounds of its block; edges that are counted one by one */
 
 /* ---- what is to be shown ------------------------------------------------------------------------------- */
@@ -123,13 +124,13 @@ exactly:
 /* Edges that a known cell of the block reaches, or that every (LEAST) or any (MOST) may: all layers rise with every code. */
 static int edges_at(const struct sq_shade *s, const struct sq_block *b, int cell)
 {
-    float sum = 0;
+    float sum = 0, at;
     switch (s->view->layer.kind) {
     case SQ_LAYER_PERCENTILE: return percentile_reaches(s, b, cell);
     case SQ_LAYER_OBSERVED: return reached(s, code_at(b, 0, cell));
     case SQ_LAYER_MEAN:
-        for (int k = 0; k < b->n; k++)
-            sum += s->view->run->mean_weight[k] * code_at(b, k, cell);
+        for (int k = 0; k < b->n && (at = code_at(b, k, cell)) > 0; k++) /* and 0 above */
+            sum += s->view->run->mean_weight[k] * at;
         return reached(s, sum);
     default: return reached(s, blended(b, s->blend[0], cell));
     }
@@ -184,151 +185,164 @@ int sq_shade_uniform(const struct sq_shade *s, int i, int j)
     return least == edges_at(s, b, MOST) ? index_of(least) : -1;
 }
 
-/* n cells; `least` and `most` are the edges that all of them and that any of them reaches. */
-SQ_HOT static void count_edges(int n, const float *restrict value, int least, int most, const float *restrict edge,
+static uint8_t quality_at(const struct sq_shade *s, int i, int j, int cell)
+{
+    /* no coverage, missing, seen, rejected */
+    static const uint8_t of[4] = {SQ_INDEX_NONE, SQ_INDEX_FIRST, SQ_INDEX_DRY, SQ_INDEX_FIRST + 1};
+    int row = i * SQ_BLOCK + cell / SQ_BLOCK, col = j * SQ_BLOCK + cell % SQ_BLOCK;
+    return of[s->view->run->f.quality[(size_t)row * (size_t)s->view->run->f.grid.nx + (size_t)col]];
+}
+
+int sq_shade_cell(const struct sq_shade *s, int i, int j, int cell)
+{
+    const struct sq_block *b = s->volume->block[i * s->volume->across + j];
+    if (s->view->layer.kind == SQ_LAYER_QUALITY)
+        return quality_at(s, i, j, cell);
+    if (!b || (b->partly && sq_block_code(b, 0, cell) == SQ_CODE_NONE))
+        return SQ_INDEX_NONE;
+    return s->view->layer.kind == SQ_LAYER_COVERAGE ? SQ_INDEX_DRY : index_of(edges_at(s, b, cell));
+}
+
+/* `least` and `most` are the edges that all cells and that any of them reaches. */
+SQ_HOT static void count_edges(const float *restrict value, int least, int most, const float *restrict edge,
                                uint8_t *restrict index)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < CELLS; i++)
         index[i] = (uint8_t)(least ? SQ_INDEX_FIRST + least - 1 : SQ_INDEX_DRY);
     for (int k = least; k < most; k++) {
         uint8_t more = k ? 1 : SQ_INDEX_FIRST;
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < CELLS; i++)
             index[i] = (uint8_t)(index[i] + (value[i] >= edge[k] ? more : 0));
     }
 }
 
-/* Codes of n cells of one level as numbers; 0 above the levels kept. */
-static void level_values(const struct sq_block *b, int k, int first, int n, float *ret)
+/* Codes of one level as numbers; 0 above the levels kept. */
+static void level_values(const struct sq_block *b, int k, float *ret)
 {
-    uint16_t code[SQ_BLOCK_CELLS] = {0};
+    uint16_t code[CELLS] = {0};
     if (k < b->n)
-        sq_block_codes(b, k, first, n, code);
-    for (int i = 0; i < n; i++)
+        sq_block_codes(b, k, code);
+    for (int i = 0; i < CELLS; i++)
         ret[i] = code[i];
 }
 
-SQ_HOT static void mix_values(int n, float w, const float *restrict high, float *restrict value)
+SQ_HOT static void mix_values(float w, const float *restrict high, float *restrict value)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < CELLS; i++)
         value[i] += w * (high[i] - value[i]);
 }
 
-static void blended_values(const struct sq_block *b, struct sq_blend t, int first, int n, float *ret)
+static void blended_values(const struct sq_block *b, struct sq_blend t, float *ret)
 {
-    float high[SQ_BLOCK_CELLS];
-    level_values(b, t.a, first, n, ret);
+    float high[CELLS];
+    level_values(b, t.a, ret);
     if (t.b != t.a) { /* and the tail is 1 */
-        level_values(b, t.b, first, n, high);
-        mix_values(n, t.w, high, ret);
+        level_values(b, t.b, high);
+        mix_values(t.w, high, ret);
         return;
     }
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < CELLS; i++)
         ret[i] *= t.tail;
 }
 
-static void mean_values(const struct sq_block *b, const float *weight, int first, int n, float *ret)
+static void mean_values(const struct sq_block *b, const float *weight, float *ret)
 {
-    float level[SQ_BLOCK_CELLS];
-    for (int i = 0; i < n; i++)
+    float level[CELLS];
+    for (int i = 0; i < CELLS; i++)
         ret[i] = 0;
     for (int k = 0; k < b->n; k++) {
-        level_values(b, k, first, n, level);
-        for (int i = 0; i < n; i++)
+        level_values(b, k, level);
+        for (int i = 0; i < CELLS; i++)
             ret[i] += weight[k] * level[i];
     }
 }
 
 /* For sq_near_block. */
-static void near_codes(const void *arg, const struct sq_block *b, int first, int n, float *ret)
+static void near_codes(const void *arg, const struct sq_block *b, float *ret)
 {
-    uint16_t code[SQ_BLOCK_CELLS];
-    blended_values(b, *(const struct sq_blend *)arg, first, n, ret);
+    uint16_t code[CELLS];
+    blended_values(b, *(const struct sq_blend *)arg, ret);
     if (!b->partly)
         return;
-    sq_block_codes(b, 0, first, n, code);
-    for (int i = 0; i < n; i++)
+    sq_block_codes(b, 0, code);
+    for (int i = 0; i < CELLS; i++)
         ret[i] = code[i] == SQ_CODE_NONE ? NAN : ret[i];
 }
 
 /* Few classes at the percentile's edges: those whose exceedance is above what is asked for are counted. */
-static void percentile_cells(const struct sq_shade *s, const struct sq_block *b, int least, int most, int first, int n,
-                             uint8_t *index)
+static void percentile_cells(const struct sq_shade *s, const struct sq_block *b, int least, int most, uint8_t *index)
 {
-    float value[SQ_BLOCK_CELLS], above = s->edge[0];
-    bool exactly[SQ_BLOCK_CELLS] = {0};
-    for (int i = 0; i < n; i++)
+    float value[CELLS], above = s->edge[0];
+    bool exactly[CELLS] = {0};
+    for (int i = 0; i < CELLS; i++)
         index[i] = (uint8_t)least;
     for (int k = least; k < most; k++) {
-        blended_values(b, s->blend[k], first, n, value);
-        for (int i = 0; i < n; i++) {
+        blended_values(b, s->blend[k], value);
+        for (int i = 0; i < CELLS; i++) {
             index[i] = (uint8_t)(index[i] + (value[i] > above));
             exactly[i] |= value[i] == above;
         }
     }
-    for (int i = 0; i < n; i++)
-        index[i] = (uint8_t)index_of(exactly[i] ? percentile_reaches(s, b, first + i) : index[i]);
+    for (int i = 0; i < CELLS; i++)
+        index[i] = (uint8_t)index_of(exactly[i] ? percentile_reaches(s, b, i) : index[i]);
 }
 
 /* Values that are compared with the edges. */
-static void cell_values(struct sq_shade *s, int i, int j, int first, int n, float *ret)
+static void cell_values(struct sq_shade *s, int i, int j, float *ret)
 {
     const struct sq_block *b = s->volume->block[i * s->volume->across + j];
     switch (s->view->layer.kind) {
     case SQ_LAYER_NEAR: sq_near_block(&s->near, s->volume, i, j, near_codes, &s->blend[0], ret); break;
-    case SQ_LAYER_MEAN: mean_values(b, s->view->run->mean_weight, first, n, ret); break;
-    case SQ_LAYER_OBSERVED: level_values(b, 0, first, n, ret); break;
-    default: blended_values(b, s->blend[0], first, n, ret);
+    case SQ_LAYER_MEAN: mean_values(b, s->view->run->mean_weight, ret); break;
+    case SQ_LAYER_OBSERVED: level_values(b, 0, ret); break;
+    default: blended_values(b, s->blend[0], ret);
     }
 }
 
-static void known_cells(struct sq_shade *s, int i, int j, int first, int n, uint8_t *ret)
+static void known_cells(struct sq_shade *s, int i, int j, uint8_t *ret)
 {
     const struct sq_block *b = s->volume->block[i * s->volume->across + j];
     enum sq_layer_kind kind = s->view->layer.kind;
-    float value[SQ_BLOCK_CELLS];
+    float value[CELLS];
     bool wide = kind == SQ_LAYER_NEAR; /* what is round the block counts, too */
     int least = wide ? 0 : edges_at(s, b, LEAST), most = wide ? s->view->classes->n : edges_at(s, b, MOST);
     if (kind == SQ_LAYER_PERCENTILE && most - least <= FEW) {
-        percentile_cells(s, b, least, most, first, n, ret);
+        percentile_cells(s, b, least, most, ret);
     } else if (kind == SQ_LAYER_PERCENTILE) {
-        for (int c = 0; c < n; c++)
-            ret[c] = (uint8_t)index_of(percentile_reaches(s, b, first + c));
+        for (int c = 0; c < CELLS; c++)
+            ret[c] = (uint8_t)index_of(percentile_reaches(s, b, c));
     } else {
-        cell_values(s, i, j, first, n, value);
+        cell_values(s, i, j, value);
         if (most - least <= FEW)
-            count_edges(n, value, least, most, s->edge, ret);
-        for (int c = 0; c < n && most - least > FEW; c++)
+            count_edges(value, least, most, s->edge, ret);
+        for (int c = 0; c < CELLS && most - least > FEW; c++)
             ret[c] = (uint8_t)index_of(reached(s, value[c]));
     }
 }
 
-static void quality_rows(const struct sq_shade *s, int i, int j, int first, int n, uint8_t *ret)
+static void quality_cells(const struct sq_shade *s, int i, int j, uint8_t *ret)
 {
-    /* no coverage, missing, seen, rejected */
-    static const uint8_t of[4] = {SQ_INDEX_NONE, SQ_INDEX_FIRST, SQ_INDEX_DRY, SQ_INDEX_FIRST + 1};
     const struct sq_grid *g = &s->view->run->f.grid;
-    int rows = g->ny - i * SQ_BLOCK - first, cols = g->nx - j * SQ_BLOCK;
-    for (int y = 0; y < n && y < rows; y++) {
-        size_t at = (size_t)(i * SQ_BLOCK + first + y) * (size_t)g->nx + (size_t)(j * SQ_BLOCK);
-        const uint8_t *from = s->view->run->f.quality + at;
-        for (int x = 0; x < SQ_BLOCK && x < cols; x++)
-            ret[y * SQ_BLOCK + x] = of[from[x]];
-    }
+    for (int c = 0; c < CELLS; c++)
+        if (i * SQ_BLOCK + c / SQ_BLOCK < g->ny && j * SQ_BLOCK + c % SQ_BLOCK < g->nx)
+            ret[c] = quality_at(s, i, j, c);
 }
 
-void sq_shade_rows(struct sq_shade *s, int i, int j, int first, int n, uint8_t *ret)
+void sq_shade_block(struct sq_shade *s, int i, int j, uint8_t *ret)
 {
     const struct sq_block *b = s->volume->block[i * s->volume->across + j];
-    uint16_t code[SQ_BLOCK_CELLS];
-    if (s->view->layer.kind == SQ_LAYER_QUALITY)
-        quality_rows(s, i, j, first, n, ret);
-    else if (!b || s->view->layer.kind == SQ_LAYER_COVERAGE)
-        memset(ret, b ? SQ_INDEX_DRY : SQ_INDEX_NONE, (size_t)n * SQ_BLOCK);
-    else
-        known_cells(s, i, j, first * SQ_BLOCK, n * SQ_BLOCK, ret);
-    if (!b || !b->partly || s->view->layer.kind == SQ_LAYER_QUALITY)
+    uint16_t code[CELLS];
+    if (s->view->layer.kind == SQ_LAYER_QUALITY) {
+        quality_cells(s, i, j, ret);
         return;
-    sq_block_codes(b, 0, first * SQ_BLOCK, n * SQ_BLOCK, code);
-    for (int c = 0; c < n * SQ_BLOCK; c++)
+    }
+    if (!b || s->view->layer.kind == SQ_LAYER_COVERAGE)
+        memset(ret, b ? SQ_INDEX_DRY : SQ_INDEX_NONE, CELLS);
+    else
+        known_cells(s, i, j, ret);
+    if (!b || !b->partly)
+        return;
+    sq_block_codes(b, 0, code);
+    for (int c = 0; c < CELLS; c++)
         ret[c] = code[c] == SQ_CODE_NONE ? SQ_INDEX_NONE : ret[c];
 }

@@ -30,8 +30,10 @@ void sq_shade_finish(struct sq_shade *s);
 /* The index that all cells of block (i, j) have; -1 where they differ or may differ. */
 int sq_shade_uniform(const struct sq_shade *s, int i, int j);
 
-/* Indices of n rows of block (i, j) from its row `first`, [n * SQ_BLOCK]; beyond the grid they mean nothing. Of
- * SQ_LAYER_NEAR it must be all rows. */
-void sq_shade_rows(struct sq_shade *s, int i, int j, int first, int n, uint8_t *ret);
+/* Indices of block (i, j), [SQ_BLOCK_CELLS]; beyond the grid they mean nothing. */
+void sq_shade_block(struct sq_shade *s, int i, int j, uint8_t *ret);
+
+/* The index of one of its cells; not of SQ_LAYER_NEAR. */
+int sq_shade_cell(const struct sq_shade *s, int i, int j, int cell);
 
 #endif

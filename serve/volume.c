@@ -237,30 +237,30 @@ enum sq_status sq_volume_put(struct sq_volume *v, int row, int col, int n_rows, 
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-SQ_HOT static void from_4(const struct sq_plane *p, int rows, const uint8_t *restrict from, uint16_t *restrict to)
+SQ_HOT static void from_4(const struct sq_plane *p, const uint8_t *restrict from, uint16_t *restrict to)
 {
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < SQ_BLOCK; i++)
         for (int j = 0; j < HALF; j++) {
             to[i * SQ_BLOCK + j] = (uint16_t)(p->least + ((from[i * HALF + j] & 15) << p->shift));
             to[i * SQ_BLOCK + HALF + j] = (uint16_t)(p->least + (from[i * HALF + j] >> 4 << p->shift));
         }
 }
 
-SQ_HOT static void from_8(const struct sq_plane *p, int n, const uint8_t *restrict from, uint16_t *restrict to)
+SQ_HOT static void from_8(const struct sq_plane *p, const uint8_t *restrict from, uint16_t *restrict to)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < CELLS; i++)
         to[i] = (uint16_t)(p->least + (from[i] << p->shift));
 }
 
-SQ_HOT static void from_16(const struct sq_plane *p, int n, const uint16_t *restrict from, uint16_t *restrict to)
+SQ_HOT static void from_16(const struct sq_plane *p, const uint16_t *restrict from, uint16_t *restrict to)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < CELLS; i++)
         to[i] = (uint16_t)(p->least + (from[i] << p->shift));
 }
 
-SQ_HOT static void put_holes(uint16_t hole, int n, uint16_t *restrict code)
+SQ_HOT static void put_holes(uint16_t hole, uint16_t *restrict code)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < CELLS; i++)
         code[i] = code[i] == hole ? SQ_CODE_NONE : code[i];
 }
 
@@ -270,21 +270,21 @@ static uint16_t hole_of(const struct sq_plane *p)
     return (uint16_t)(p->least + (((1u << p->bits) - 1) << p->shift));
 }
 
-void sq_block_codes(const struct sq_block *b, int k, int first, int n, uint16_t *ret)
+void sq_block_codes(const struct sq_block *b, int k, uint16_t *ret)
 {
     const struct sq_plane *p = &b->plane[k];
-    const uint8_t *from = (const uint8_t *)b + p->at + (size_t)first * p->bits / 8;
+    const uint8_t *from = (const uint8_t *)b + p->at;
     if (p->bits == 4)
-        from_4(p, n / SQ_BLOCK, from, ret);
+        from_4(p, from, ret);
     else if (p->bits == 8)
-        from_8(p, n, from, ret);
+        from_8(p, from, ret);
     else if (p->bits == 16)
-        from_16(p, n, (const uint16_t *)(const void *)from, ret);
+        from_16(p, (const uint16_t *)(const void *)from, ret);
     else
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < CELLS; i++)
             ret[i] = p->least;
     if (b->partly && !k)
-        put_holes(hole_of(p), n, ret);
+        put_holes(hole_of(p), ret);
 }
 
 uint16_t sq_block_code(const struct sq_block *b, int k, int cell)
@@ -335,7 +335,7 @@ static void any_level(const struct sq_block *const *from, int n_from, float shar
     }
     for (int m = 0; m < n_from; m++)
         if (k < from[m]->n) {
-            sq_block_codes(from[m], k, 0, CELLS, to);
+            sq_block_codes(from[m], k, to);
             add_level(to, greatest, none);
         }
     for (int i = 0; i < CELLS; i++) {
@@ -360,7 +360,7 @@ static bool put_any(struct sq_volume *v, int i, int j, int n_from, const struct 
         any_level(block, n_from, share, k, code + k * CELLS);
     for (int m = 0; m < n_from; m++)
         if (block[m]->partly) {
-            sq_block_codes(block[m], 0, 0, CELLS, first);
+            sq_block_codes(block[m], 0, first);
             for (int c = 0; c < CELLS; c++)
                 code[c] = first[c] == SQ_CODE_NONE ? SQ_CODE_NONE : code[c];
         }

@@ -59,9 +59,9 @@ enum sq_status sq_volume_any(struct sq_volume *v, int n_from, const struct sq_vo
  * where nothing is known. */
 int sq_volume_cell(const struct sq_volume *v, int row, int col, uint16_t *ret);
 
-/* Codes of level k, below b->n, of n cells of a block from cell `first`; both are multiples of SQ_BLOCK. In level 0 they are
- * SQ_CODE_NONE where nothing is known. */
-void sq_block_codes(const struct sq_block *b, int k, int first, int n, uint16_t *ret);
+/* Codes of level k, below b->n, of a block, [SQ_BLOCK_CELLS], or of one of its cells. In level 0 they are SQ_CODE_NONE where
+ * nothing is known. */
+void sq_block_codes(const struct sq_block *b, int k, uint16_t *ret);
 uint16_t sq_block_code(const struct sq_block *b, int k, int cell);
 
 /* Rates as IEEE 754 half floats: codes rise with the rate, and what the forecast file holds is exact up to 65504 mm/h.
