@@ -199,7 +199,13 @@ static bool jumps(const struct sequence *s, int k, const struct usual *u)
     return sq_outline_match(a, b, 0, jump) - sq_outline_match(a, b, 0, go_on) >= JUMP_GAIN;
 }
 
-/* Frame t jumps away and, where there is a frame after it, back; at an end, the pair next to its own does not jump.
+/* Is the pair that ends at frame k as alike as usual? Where it is not, weather changes fast. */
+static bool is_settled(const struct sequence *s, int k, const struct usual *u)
+{
+    return k >= 0 && s->pair[k].from >= 0 && s->pair[k].likeness > u->likeness - 0.5 * UNLIKE;
+}
+
+/* Frame t jumps away and, where there is a frame after it, back; at an end, the pair next to its own is as usual and does not jump.
  * `in` and `out` are the frames where its pairs end, -1: no such pair. */
 static bool is_shifted(const struct sequence *s, int in, int out, const struct usual *u)
 {
@@ -212,7 +218,7 @@ static bool is_shifted(const struct sequence *s, int in, int out, const struct u
         return hypot(away[0] + back[0], away[1] + back[1]) < 0.5 * hypot(away[0], away[1]);
     }
     const int beside = a ? a->from : neighbour(s, out, 1);
-    return beside >= 0 && s->pair[beside].from >= 0 && !jumps(s, beside, u);
+    return is_settled(s, beside, u) && !jumps(s, beside, u);
 }
 
 /* ---- far off --------------------------------------------------------------------------------------------- */
@@ -230,7 +236,7 @@ static bool is_unlike(const struct sequence *s, int in, int out, const struct us
         return sq_outline_match(from, to, COARSE * from->block, d) > u->likeness - UNLIKE;
     }
     const int beside = a ? a->from : neighbour(s, out, 1);
-    return beside >= 0 && s->pair[beside].from >= 0 && s->pair[beside].likeness > u->likeness - 0.5 * UNLIKE;
+    return is_settled(s, beside, u);
 }
 
 /* How the rain of b compares with that of a over the cells that both have seen: log of the ratios of amount and of

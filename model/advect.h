@@ -1,10 +1,14 @@
 /* Advection probabilities: the share of observed cells at or above a rate in a neighbourhood that widens with lead
  * (Lagrangian probability: U. Germann and I. Zawadzki 2004), in the moving frame. A neighbourhood is a Gaussian whose
- * standard deviation grows by so many metres a minute.
+ * standard deviation grows by so many metres a minute. These are errors of place.
  *
- * Near: 250, the deviation, along each axis, of a disc whose diameter grows by 1 km a minute; this is what the network
- * corrects. Far: 1200; errors of place have longer tails than one Gaussian, and some of the probability comes from
- * there. */
+ * Near: 250, the deviation, along each axis, of a disc whose diameter grows by 1 km a minute. Far: 1200; errors of place have longer tails than one Gaussian, and some of the probability comes from
+ * there.
+ *
+ * Amount: what falls now, smoothed on a log scale over a few kilometres, times an error whose logarithm is logistic with
+ * a scale that grows with the square root of lead: P(rate >= t) = 1 / (1 + (t / r)^k). A neighbourhood asks only whether
+ * a cell is above the rate, this one also by how much. It is pooled with near, less of it the longer the lead; that is
+ * what the network corrects. */
 #ifndef SQ_MODEL_ADVECT_H
 #define SQ_MODEL_ADVECT_H
 
@@ -19,10 +23,10 @@ struct sq_newest {
     const float *rate;
 };
 
-/* Near: what the neighbourhoods of a window see at lead_s, inside the grid. */
+/* What the neighbourhoods of a window see at lead_s, inside the grid. */
 struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s);
 
-/* ret (n, win->h, win->w): the share at or above each edge (mm/h, ascending) at lead_s; the window lies inside the
+/* Near and amount. ret (n, win->h, win->w): P(rate >= edge), edges in mm/h, ascending, at lead_s; the window lies inside the
  * grid and `newest` holds all its sight. tmp holds sq_advect_room() floats. A window changes nothing: it sees as far
  * as its neighbourhoods reach. Wide neighbourhoods are counted on cells 2, 4, 8 or 16 times as wide. */
 void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s,

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define REACH_M 8000 /* from a cell to where the motion around it is looked at */
+
 /* log2(1 + 10 r) / 4: 0 when dry, 0.25 at 0.1 mm/h, 2.2 at 50 mm/h. */
 SQ_HOT static void put_slot(const float *rate, struct sq_touch touch, size_t n, float *ret, size_t stride)
 {
@@ -15,13 +17,15 @@ SQ_HOT static void put_slot(const float *rate, struct sq_touch touch, size_t n, 
     }
 }
 
-/* Velocities in cells per second become metres per second over 20; divergence is per hour. */
+/* Velocities in cells per second become metres per second over 20; divergence is per hour. Both are of the rain that
+ * lasts and over a wide reach: what a few minutes tell in a small window is mostly noise, unlike from radar to radar. */
 static void put_motion(const struct sq_scene *s, const struct sq_window *win, float *ret, int at, int stride)
 {
     const struct sq_motion *m = &s->motion;
     const double *cell = s->cube->cell_m;
     float size = log2f((float)sqrt(cell[0] * cell[1]) / 1000), step = log2f((float)s->step_s / 300);
-    float d = (float)m->cell;
+    const float *mu = m->lasting_u ? m->lasting_u : m->u, *mv = m->lasting_v ? m->lasting_v : m->v;
+    float d = REACH_M / (float)sqrt(cell[0] * cell[1]);
     for (int i = 0; i < win->h; i++)
         for (int j = 0; j < win->w; j++) {
             float row = (float)(win->row + i), col = (float)(win->col + j);
@@ -32,9 +36,9 @@ static void put_motion(const struct sq_scene *s, const struct sq_window *win, fl
                     f[k] = g[k];
                 continue;
             }
-            float u = sq_motion_at(m, m->u, row, col), v = sq_motion_at(m, m->v, row, col);
-            float ux = sq_motion_at(m, m->u, row, col + d) - sq_motion_at(m, m->u, row, col - d);
-            float vy = sq_motion_at(m, m->v, row + d, col) - sq_motion_at(m, m->v, row - d, col);
+            float u = sq_motion_at(m, mu, row, col), v = sq_motion_at(m, mv, row, col);
+            float ux = sq_motion_at(m, mu, row, col + d) - sq_motion_at(m, mu, row, col - d);
+            float vy = sq_motion_at(m, mv, row + d, col) - sq_motion_at(m, mv, row - d, col);
             f[0] = size;
             f[1] = step;
             f[2] = hypotf(u * (float)cell[0], v * (float)cell[1]) / 20;

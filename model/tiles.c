@@ -7,19 +7,18 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A tile of hidden layers: (view, size, size, H) of the element type, or nothing where no rain is in sight. */
+/* A tile of the hidden layer: (size, size, H) of the element type, or nothing where no rain is in sight. */
 struct sq_hidden {
     const struct sq_weights *w;
     enum sq_dtype type;
     int ny, nx, size; /* cells of the grid; of a tile's side */
     int rows, cols;   /* tiles */
-    int first_view, views; /* mirror images that are averaged */
     void **tile;
     struct sq_hidden *next; /* of the next network that is pooled */
 };
 
-/* On wide grids one network looks once: there is no time for more. */
-enum { TILE = 1024, VIEWS = 4, MANY_VIEWS_CELLS = 3000000 };
+/* On wide grids one network alone looks: there is no time for more. */
+enum { TILE = 1024, WIDE_CELLS = 3000000 };
 
 static size_t element(const struct sq_hidden *h)
 {
@@ -52,30 +51,6 @@ static bool rain_in(const struct sq_hidden *h, const float *composite, const str
             if (composite[(size_t)i * (size_t)h->nx + (size_t)j] >= 0.1f)
                 return true;
     return false;
-}
-
-/* Mirror image number `view`: bit 0 left and right, bit 1 up and down. In place, rows of `wide` bytes a cell. */
-static void swap_cells(char *a, char *b, size_t wide)
-{
-    char t[8 * SQ_BESIDE_MAX + 4 * SQ_FEATURES(SQ_SLOT_MAX)]; /* the widest cell: 512 floats of a hidden layer, or all features */
-    _Static_assert(sizeof t >= 512 * sizeof(float), "a hidden layer");
-    memcpy(t, a, wide);
-    memcpy(a, b, wide);
-    memcpy(b, t, wide);
-}
-
-static void mirror(char *v, int view, int hh, int ww, size_t wide)
-{
-    size_t row = (size_t)ww * wide;
-    if (view & 1)
-        for (int i = 0; i < hh; i++)
-            for (int j = 0; j < ww / 2; j++)
-                swap_cells(v + (size_t)i * row + (size_t)j * wide, v + (size_t)i * row + (size_t)(ww - 1 - j) * wide, wide);
-    if (view & 2)
-        for (int i = 0; i < hh / 2; i++)
-            for (int j = 0; j < ww; j++)
-                swap_cells(v + (size_t)i * row + (size_t)j * wide,
-                           v + (size_t)(hh - 1 - i) * row + (size_t)j * wide, wide);
 }
 
 struct worker {
@@ -111,10 +86,10 @@ static enum sq_status worker_fit(struct worker *k, const struct sq_hidden *h, in
     return s;
 }
 
-static void keep(struct sq_hidden *h, int r, int c, const struct sq_window *win, const char *hidden, int view)
+static void keep(struct sq_hidden *h, int r, int c, const struct sq_window *win, const char *hidden)
 {
     size_t cell = (size_t)h->w->net.shape.hidden * element(h), row = (size_t)h->size * cell;
-    char *tile = (char *)h->tile[r * h->cols + c] + (size_t)view * (size_t)h->size * row;
+    char *tile = h->tile[r * h->cols + c];
     int top = r * h->size, left = c * h->size;
     int rows = clip(win->row + win->h - top, 0, h->size), cols = clip(win->col + win->w - left, 0, h->size);
     for (int i = 0; i < rows; i++)
@@ -126,29 +101,19 @@ static void keep(struct sq_hidden *h, int r, int c, const struct sq_window *win,
 static enum sq_status run_tile(struct sq_hidden *h, struct worker *k, const struct sq_scene *s, int r, int c, struct sq_err *e)
 {
     struct sq_window win = context(h, r, c);
-    size_t bytes = (size_t)h->views * (size_t)h->size * (size_t)h->size * (size_t)h->w->net.shape.hidden * element(h);
+    size_t bytes = (size_t)h->size * (size_t)h->size * (size_t)h->w->net.shape.hidden * element(h);
     enum sq_status st = worker_fit(k, h, win.h, win.w, e);
     if (!st)
         st = sq_alloc(&h->tile[r * h->cols + c], bytes, 1, "hidden layer", e);
     if (st)
         return st;
-    const struct sq_slots *slots = &h->w->net.shape.slots;
-    size_t features = (size_t)sq_features_count(s, slots) * sizeof(float);
-    sq_features(s, slots, &win, sq_untouched, k->features, k->tmp);
-    for (int i = 0; i < h->views; i++) {
-        int v = (h->first_view + i) % VIEWS;
-        mirror((char *)k->features, v, win.h, win.w, features);
-        /* the run owns this layer and writes it anew each time: it may be mirrored in place */
-        char *hidden = (char *)(uintptr_t)sq_net_forward(k->run, k->features);
-        mirror(hidden, v, win.h, win.w, (size_t)h->w->net.shape.hidden * element(h));
-        mirror((char *)k->features, v, win.h, win.w, features);
-        keep(h, r, c, &win, hidden, i);
-    }
+    sq_features(s, &h->w->net.shape.slots, &win, sq_untouched, k->features, k->tmp);
+    keep(h, r, c, &win, (const char *)sq_net_forward(k->run, k->features));
     return SQ_OK;
 }
 
 static enum sq_status run_network(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
-                                  int first_view, int views, struct sq_hidden **ret, struct sq_err *e)
+                                  struct sq_hidden **ret, struct sq_err *e)
 {
     struct sq_hidden *h;
     struct worker k = {0};
@@ -158,8 +123,7 @@ static enum sq_status run_network(const struct sq_weights *w, const struct sq_sc
     int ny = s->cube->grid.ny, nx = s->cube->grid.nx, most = ny > nx ? even(ny) : even(nx);
     int reach = even(sq_net_reach(&w->net.shape));
     *h = (struct sq_hidden){.w = w, .ny = ny, .nx = nx, .size = most <= TILE + 2 * reach ? most : TILE,
-                            .type = sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32,
-                            .first_view = first_view, .views = views};
+                            .type = sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32};
     h->rows = (ny + h->size - 1) / h->size;
     h->cols = (nx + h->size - 1) / h->size;
     st = sq_alloc((void **)&h->tile, (size_t)(h->rows * h->cols), sizeof *h->tile, "tiles", e);
@@ -179,19 +143,14 @@ static enum sq_status run_network(const struct sq_weights *w, const struct sq_sc
     return st;
 }
 
-/* The views are dealt out to the networks. */
 enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
                                 struct sq_hidden **ret, struct sq_err *e)
 {
-    const bool wide = sq_grid_cells(&s->cube->grid) > MANY_VIEWS_CELLS;
-    int n = 0;
-    for (const struct sq_weights *m = w; m; m = wide ? NULL : m->next)
-        n++;
-    int views = wide ? 1 : n < VIEWS ? VIEWS / n : 1;
+    const bool wide = sq_grid_cells(&s->cube->grid) > WIDE_CELLS;
     enum sq_status st = SQ_OK;
     struct sq_hidden *first = NULL, **at = &first;
-    for (int k = 0; k < n && !st; k++, w = w->next) {
-        st = run_network(w, s, composite, k * views, views, at, e);
+    for (; w && !st; w = wide ? NULL : w->next) {
+        st = run_network(w, s, composite, at, e);
         at = *at ? &(*at)->next : at;
     }
     if (st)
@@ -274,7 +233,7 @@ SQ_HOT static void score_cells(enum sq_dtype t, const void *hidden, const struct
 }
 
 /* One row of the window, one tile wide at a time. */
-static void exceed_row(const struct sq_hidden *h, int view, int row, int col, int w, const struct blended *head,
+static void exceed_row(const struct sq_hidden *h, int row, int col, int w, const struct blended *head,
                        const float *base, float *ret, size_t stride, float *tmp)
 {
     int C = head->classes;
@@ -282,8 +241,7 @@ static void exceed_row(const struct sq_hidden *h, int view, int row, int col, in
         int r = row / h->size, c = (col + j) / h->size, n = clip((c + 1) * h->size - col - j, 1, w - j);
         const char *tile = h->tile[r * h->cols + c];
         if (tile) {
-            size_t at = ((size_t)view * (size_t)h->size + (size_t)(row - r * h->size)) * (size_t)h->size +
-                        (size_t)(col + j - c * h->size);
+            size_t at = (size_t)(row - r * h->size) * (size_t)h->size + (size_t)(col + j - c * h->size);
             score_cells(h->type, tile + at * (size_t)head->in * element(h), head, (size_t)n, tmp);
             sq_head_exceed(C, tmp, base + j, (size_t)n, ret + j, stride);
         } else {
@@ -297,19 +255,15 @@ static void exceed_row(const struct sq_hidden *h, int view, int row, int col, in
 void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, const float *base,
                       float *ret, float *tmp)
 {
-    const bool one = h->views == 1 && !h->next;
-    int classes = sq_net_classes(&h->w->net.shape), done = 0;
+    int classes = sq_net_classes(&h->w->net.shape);
     size_t stride = (size_t)win->h * (size_t)win->w, all = stride * (size_t)(classes - 1);
-    float *view = one ? ret : tmp + (size_t)win->w * (size_t)classes;
     struct blended head;
-    for (; h; h = h->next) {
+    for (int done = 0; h; h = h->next, done++) {
+        float *mine = done ? tmp + (size_t)win->w * (size_t)classes : ret;
         blend_head(&h->w->net, lead_s, &head);
-        for (int v = 0; v < h->views; v++) {
-            for (size_t i = 0; i < stride; i += (size_t)win->w)
-                exceed_row(h, v, win->row + (int)(i / (size_t)win->w), win->col, win->w, &head, base + i, view + i, stride, tmp);
-            done++;
-            for (size_t i = 0; !one && i < all; i++)
-                ret[i] = done == 1 ? view[i] : ret[i] + (view[i] - ret[i]) / (float)done;
-        }
+        for (size_t i = 0; i < stride; i += (size_t)win->w)
+            exceed_row(h, win->row + (int)(i / (size_t)win->w), win->col, win->w, &head, base + i, mine + i, stride, tmp);
+        for (size_t i = 0; done && i < all; i++)
+            ret[i] += (mine[i] - ret[i]) / (float)(done + 1);
     }
 }

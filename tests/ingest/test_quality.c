@@ -254,6 +254,18 @@ static void events_lose_next_to_nothing(void **state)
     }
 }
 
+/* Storms that grow between frames 10 minutes apart seem to jump; so do the frames before them. */
+static void fast_weather_is_not_shifted(void **state)
+{
+    (void)state;
+    NEED_SHARED();
+    const struct sq_quality_params on = SQ_QUALITY_DEFAULT;
+    struct sq_cube c = read_event("bom_20201031.nc", &on, 7);
+    assert_int_equal(c.n, 7);
+    REQUIRE(c.frame[6].rate_mmh);
+    sq_cube_finish(&c);
+}
+
 /* A part of 240 x 240 cells of the Alpine event, so that it is quick. */
 static struct sq_cube read_part(void)
 {
@@ -313,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_frozen_feed_stays_rejected),
         cmocka_unit_test(small_strong_cells_survive),
         cmocka_unit_test(events_lose_next_to_nothing),
+        cmocka_unit_test(fast_weather_is_not_shifted),
         cmocka_unit_test(a_forecast_is_made_with_every_fault),
     };
     sq_log_level(SQ_LOG_ERROR);
