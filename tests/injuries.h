@@ -18,8 +18,11 @@ struct injury {
     const char *name;
     void (*put)(struct trial *t);
     enum sq_fault why;
-    bool frame; /* the whole of it */
+    bool frame;    /* the whole of it */
+    int least_wet; /* cells of INJURY_MMH that it must hit to count: a dry stripe through dry land is none */
 };
+
+#define INJURY_MMH 0.1f
 
 #define INJURIES 15
 extern const struct injury injuries[INJURIES];
