@@ -10,7 +10,7 @@
 
 #define HOUR 3600.0
 #define START_H 1.2  /* lead at which the error would be none */
-#define KNOWN 3.0    /* lives after which a layer is lost, to 1/e */
+#define KNOWN 4.0    /* lives after which a layer is lost, to 1/e */
 
 /* ---- its error ------------------------------------------------------------------------------------------ */
 
@@ -23,7 +23,7 @@ static struct sq_world_error error_of(const struct sq_world *w, int64_t run, dou
         r.spoil[l] = 1 - exp(-(lead_h + START_H) * HOUR / (KNOWN * w->layer[l].life_s));
     r.shift_m[0] = off_m * cos(angle);
     r.shift_m[1] = off_m * sin(angle);
-    r.excess = (0.08 + 0.025 * lead_h) * (double)sq_gauss(sq_mix(r.seed + 3));
+    r.excess = (0.05 + 0.018 * lead_h) * (double)sq_gauss(sq_mix(r.seed + 3));
     return r;
 }
 

@@ -5,7 +5,10 @@
 #include <stdio.h>
 
 #define KM 1e3
-#define STEP_S 1800.0 /* of trajectories; the flow changes over hundreds of kilometres and hours */
+#define OUTER_M (100 * KM) /* spacing: waves of 250 km and more weaken with size */
+#define CELL_M (8 * KM)    /* spacing: below it rain is smooth */
+#define LIFE_POWER 0.93    /* a field's life goes with its spacing to this power */
+#define STEP_S 1800.0      /* of trajectories; the flow changes over hundreds of kilometres and hours */
 
 /* Even in [low, high); the state moves on. */
 static double draw(uint64_t *state, double low, double high)
@@ -47,12 +50,14 @@ static void make_flow(struct sq_world *w, uint64_t *state)
     w->along[1] = sin(lie);
 }
 
-/* Moisture, instability, then the cascade from 256 km down, every scale half of the one before. Amplitudes follow a
- * power law, lifetimes too; the sums into each field have variance 1. */
+/* Moisture, instability, then the cascade from 256 km down, every scale half of the one before; the sums into each field
+ * have variance 1. Amplitudes follow a power law up to the outer scale, and fall beyond it, as the spectrum of T. von
+ * Karman 1948 does. Lifetimes are a power of the scale (V. Venugopal, E. Foufoula-Georgiou, V. Sapozhnikov 1999; U.
+ * Germann, I. Zawadzki 2002). Both powers and the outer scale are fitted to radar events (tests/bench/bench_world.c). */
 static void make_layers(struct sq_world *w, uint64_t *state)
 {
-    const double large = 0.5 - 0.2 * w->convection, cells = 0.4 - 0.4 * w->convection;
-    const double life = exp(draw(state, log(0.47), log(0.95))) * 3600, stretch = draw(state, 1, 2.2);
+    const double large = 0.5 - 0.2 * w->convection, cells = 0.45 - 0.4 * w->convection;
+    const double life = exp(draw(state, log(0.42), log(0.84))) * 3600, stretch = draw(state, 1, 2.2);
     double power[3] = {0};
     for (int i = 0; i < SQ_WORLD_LAYERS; i++) {
         struct sq_world_layer *l = &w->layer[i];
@@ -62,16 +67,17 @@ static void make_layers(struct sq_world *w, uint64_t *state)
             l->spacing_m = i ? 480 * KM : 640 * KM;
             l->life_s = (i ? 20 : 24) * 3600;
             l->drift = i ? 0.6 : 0.8;
-            l->amplitude = i ? 1 : 0.35;
+            l->amplitude = i ? 1 : 0.2;
             l->into = i ? 2 : 0;
         } else {
             l->spacing_m = ldexp(256 * KM, 2 - i);
-            l->life_s = life * pow(l->spacing_m / (8 * KM), 0.9);
+            l->life_s = life * pow(l->spacing_m / CELL_M, LIFE_POWER);
             l->drift = 1;
             l->into = l->spacing_m < 50 * KM;
-            l->amplitude = pow(l->spacing_m / (256 * KM), l->into ? cells : large) * (i == 2 ? 0.8 : 1);
-            if (l->spacing_m < 8 * KM)
-                l->amplitude *= pow(l->spacing_m / (8 * KM), 0.8); /* below a cell rain is smooth */
+            l->amplitude = pow(l->spacing_m / (256 * KM), l->into ? cells : large);
+            l->amplitude /= 1 + pow(l->spacing_m / OUTER_M, 2);
+            if (l->spacing_m < CELL_M)
+                l->amplitude *= pow(l->spacing_m / CELL_M, 0.8);
         }
         if (l->into == 0)
             l->stretch = stretch;
@@ -87,7 +93,7 @@ void sq_world_make(struct sq_world *w, uint64_t seed, double lon, double lat)
     *w = (struct sq_world){.seed = state, .lon = lon, .lat = lat};
     snprintf(w->crs, sizeof w->crs, "+proj=aeqd +lat_0=%.6f +lon_0=%.6f +datum=WGS84 +units=m +no_defs", lat, lon);
     w->convection = draw(&state, 0, 1);
-    w->coverage = exp(draw(&state, log(0.17), log(0.4))) * (1.15 - 0.55 * w->convection);
+    w->coverage = exp(draw(&state, log(0.12), log(0.36))) * (1.15 - 0.55 * w->convection);
     w->level = quantile(w->coverage);
     make_flow(w, &state);
     make_layers(w, &state);
@@ -136,11 +142,12 @@ double sq_world_warmth(const struct sq_world *w, double t)
     return cos((hour - 16) * M_PI / 12);
 }
 
-/* From events: the logarithm of the rate over its least rises as a power of the excess, less than linearly: steep edges,
- * and a heavy tail. */
+/* From events, whose rates and wet fractions give the excess of each quantile: the logarithm of the rate over its least
+ * is a sum of the excess's root, for steep edges, and of the excess itself, for a tail as heavy as a lognormal's. The
+ * steadier the rain, the straighter. */
 float sq_world_rate(float excess, float kind)
 {
     if (!(excess >= 0))
         return isnan(excess) ? excess : 0;
-    return fminf(180, 0.1f * expf((2.3f + 2.3f * kind) * powf(excess, 0.66f - 0.14f * kind)));
+    return fminf(180, 0.1f * expf((1.6f + 1.8f * kind) * sqrtf(excess) + (1.3f - 0.5f * kind) * excess));
 }

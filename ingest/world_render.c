@@ -216,7 +216,7 @@ static void finish_row(const struct sq_world *w, double warmth, double more, int
     const double base = w->convection * (1 + 0.25 * warmth);
     for (int c = 0; c < n; c++) {
         const float k = fminf(1, fmaxf(0, (float)base + 0.22f * sum[2][c] - 0.12f * sum[0][c]));
-        const float small = 0.42f + 0.3f * k, large = sqrtf(1 - small * small);
+        const float small = 0.45f + 0.35f * k, large = sqrtf(1 - small * small);
         const float level = (float)(w->level - more) - 0.45f * k * (float)warmth;
         kind[c] = k;
         excess[c] = large * sum[0][c] + small * sum[1][c] - level;
