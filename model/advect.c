@@ -1,9 +1,9 @@
 #include "advect.h"
 
 #include "blur.h"
+#include "coarse.h"
 
 #include "core/hot.h"
-#include "fastmath.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,58 +22,11 @@ float sq_advect_spread(const struct sq_cube *c, double lead_s)
     return sigma_cells(c, lead_s, near_m_per_min);
 }
 
-/* Of amounts. The first two at a quarter of an hour; chosen on the development events, where 1 to 3 km and half or twice
- * the error are nearly as good. */
-static const float smooth_m = 2000, error_db = 3, dry_db = -15;
-
-#define DECIBEL 4.34294482f /* 10 / log 10 */
-
-static float grown(double lead_s)
-{
-    return sqrtf((float)lead_s / 900);
-}
-
-static float smooth_cells(const struct sq_cube *c, double lead_s)
-{
-    return smooth_m * grown(lead_s) / (float)sqrt(c->cell_m[0] * c->cell_m[1]);
-}
-
-/* Wide neighbourhoods need no narrow cells. */
-static int coarseness(float sigma)
-{
-    int f = 1;
-    while (f < 16 && sigma >= 5 * (float)f)
-        f *= 2;
-    return f;
-}
-
-static int greatest(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* A window and what is within reach of it, in whole blocks of f cells, inside the grid. */
-static struct sq_window around(const struct sq_grid *g, const struct sq_window *win, int reach, int f)
-{
-    int top = win->row > reach ? (win->row - reach) / f * f : 0, left = win->col > reach ? (win->col - reach) / f * f : 0;
-    int bottom = least((win->row + win->h + reach + f - 1) / f * f, g->ny);
-    int right = least((win->col + win->w + reach + f - 1) / f * f, g->nx);
-    return (struct sq_window){top, left, bottom - top, right - left};
-}
-
 /* Aligned to coarse cells. It grows with lead, so that what a late lead sees holds what an early one does. */
 struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s)
 {
     float sigma = sigma_cells(c, lead_s, near_m_per_min);
-    int f = coarseness(sigma);
-    /* the blur, its rounding, and coarse cells beyond */
-    int reach = greatest((int)(3 * sigma) + 4 * f, sq_blur_reach(smooth_cells(c, lead_s)));
-    return around(&c->grid, win, reach, f);
+    return sq_around(&c->grid, win, sq_coarse_reach(sigma), sq_coarseness(sigma));
 }
 
 size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s)
@@ -115,41 +68,6 @@ SQ_HOT static void count(const float *rate, const struct sq_window *sight, int f
     }
 }
 
-/* A window in coarse cells. */
-struct sight {
-    struct sq_window at; /* cells of the grid */
-    int f, w, h;
-};
-
-/* Where cell i (counted from the sight's edge) lies among n coarse cells: the cell before, and the part of the next. */
-static inline int position(int i, int f, int n, float *part)
-{
-    float x = ((float)i + 0.5f) / (float)f - 0.5f;
-    x = x < 0 ? 0 : x > (float)(n - 1) ? (float)(n - 1) : x;
-    int at = least((int)x, n > 1 ? n - 2 : 0);
-    *part = x - (float)at;
-    return at;
-}
-
-/* Coarse shares, bilinear, onto the cells of the window. */
-SQ_HOT static void spread_out(const float *share, const struct sight *s, const struct sq_window *win, float *ret)
-{
-    int row = win->row - s->at.row, col = win->col - s->at.col, next = s->w > 1, below = s->h > 1 ? s->w : 0;
-    for (int i = 0; i < win->h; i++, ret += win->w) {
-        if (s->f == 1) {
-            memcpy(ret, share + (size_t)(row + i) * (size_t)s->w + col, (size_t)win->w * sizeof *ret);
-            continue;
-        }
-        float fy;
-        const float *a = share + (size_t)position(row + i, s->f, s->h, &fy) * (size_t)s->w, *b = a + below;
-        for (int j = 0; j < win->w; j++) {
-            float fx;
-            int k = position(col + j, s->f, s->w, &fx);
-            ret[j] = (1 - fy) * ((1 - fx) * a[k] + fx * a[k + next]) + fy * ((1 - fx) * b[k] + fx * b[k + next]);
-        }
-    }
-}
-
 static void divide(float *share, const float *seen, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -158,56 +76,12 @@ static void divide(float *share, const float *seen, size_t n)
     }
 }
 
-static float amount_share(double lead_s)
-{
-    return 0.38f * (float)exp(-lead_s / 2700);
-}
-
-/* Smoothed decibels of the sight; dry where nothing near is wet. */
-static void smooth_db(const struct sq_window *sight, float sigma, float *rate, float *seen, float *scratch)
-{
-    size_t cells = (size_t)sight->h * (size_t)sight->w;
-    for (size_t i = 0; i < cells; i++) {
-        seen[i] = rate[i] >= 0;
-        rate[i] = rate[i] >= 0.1f ? DECIBEL * sq_logf(rate[i]) - dry_db : 0;
-    }
-    sq_blur(rate, scratch, sight->w, sight->h, sigma);
-    sq_blur(seen, scratch, sight->w, sight->h, sigma);
-    for (size_t i = 0; i < cells; i++)
-        rate[i] = dry_db + (seen[i] > 0 ? rate[i] / seen[i] : 0);
-}
-
-/* Pools P(rate >= t) into ret; odds = t^k. */
-SQ_HOT static void pool_amounts(const float *db, size_t n, float k, float odds, float share, float *ret)
-{
-    for (size_t i = 0; i < n; i++)
-        ret[i] += share * ((db[i] > dry_db + 0.1f ? 1 / (1 + odds * sq_expf(-k * db[i])) : 0) - ret[i]);
-}
-
-static void add_amount(const struct sq_cube *c, const struct sq_newest *newest, double lead_s, const struct sq_window *win,
-                      const float *edge, int n, float *ret, float *tmp)
-{
-    float sigma = smooth_cells(c, lead_s);
-    struct sq_window sight = around(&c->grid, win, sq_blur_reach(sigma), 1);
-    size_t cells = (size_t)sight.h * (size_t)sight.w, plane = (size_t)win->h * (size_t)win->w;
-    float *db = tmp, *seen = db + cells, *scratch = seen + cells;
-    float k = 1.7f / (error_db * grown(lead_s)); /* 1.7: a logistic law like a normal one */
-    (void)gather(newest, &sight, db);
-    smooth_db(&sight, sigma, db, seen, scratch);
-    for (int i = 0; i < win->h; i++) {
-        const float *from = db + (size_t)(win->row - sight.row + i) * (size_t)sight.w + (win->col - sight.col);
-        for (int e = 0; e < n; e++)
-            pool_amounts(from, (size_t)win->w, k, expf(k * DECIBEL * logf(edge[e])), amount_share(lead_s),
-                         ret + (size_t)e * plane + (size_t)i * (size_t)win->w);
-    }
-}
-
 void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s,
                      const struct sq_window *win, const float *edge, int n, float *ret, float *tmp)
 {
     float sigma = sigma_cells(c, lead_s, near_m_per_min);
-    struct sight s = {.at = sq_advect_sight(c, win, lead_s), .f = coarseness(sigma)};
-    s.w = (s.at.w + s.f - 1) / s.f, s.h = (s.at.h + s.f - 1) / s.f;
+    struct sq_window at = sq_advect_sight(c, win, lead_s);
+    struct sq_sight s = sq_sight_of(&at, sq_coarseness(sigma));
     size_t cells = (size_t)s.at.h * (size_t)s.at.w, coarse = (size_t)s.h * (size_t)s.w, plane = (size_t)win->h * (size_t)win->w;
     float *rate = tmp, *seen = rate + cells, *share = seen + coarse, *scratch = share + coarse;
     float most = gather(newest, &s.at, rate);
@@ -223,10 +97,8 @@ void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, do
         count(rate, &s.at, s.f, edge[k], share);
         sq_blur(share, scratch, s.w, s.h, sigma / (float)s.f);
         divide(share, seen, coarse);
-        spread_out(share, &s, win, ret);
+        sq_spread_out(share, &s, win, ret);
     }
-    if (most >= edge[0])
-        add_amount(c, newest, lead_s, win, edge, n, ret - (size_t)n * plane, tmp);
 }
 
 /* ---- far ------------------------------------------------------------------------------------------------------ */
@@ -235,7 +107,7 @@ enum { FAR = 4 };
 
 struct sq_far {
     const struct sq_cube *cube;
-    struct sight sight; /* the whole grid */
+    struct sq_sight sight; /* the whole grid */
     int n;
     size_t coarse;
     float *counted; /* (n + 1, coarse): observed cells, then those at or above each edge */
@@ -252,7 +124,7 @@ enum sq_status sq_far_create(const struct sq_cube *c, const float *newest, const
     enum sq_status s = sq_alloc((void **)&f, 1, sizeof *f, "forecast", e);
     if (s)
         return s;
-    *f = (struct sq_far){.cube = c, .sight = {all, FAR, (all.w + FAR - 1) / FAR, (all.h + FAR - 1) / FAR}, .n = n};
+    *f = (struct sq_far){.cube = c, .sight = sq_sight_of(&all, FAR), .n = n};
     f->coarse = (size_t)f->sight.w * (size_t)f->sight.h;
     s = sq_alloc((void **)&f->counted, 2 * (size_t)(n + 1) * f->coarse, sizeof *f->counted, "forecast", e);
     if (!s)
@@ -304,5 +176,5 @@ enum sq_status sq_far_lead(struct sq_far *f, double lead_s, struct sq_err *e)
 void sq_far_put(const struct sq_far *f, const struct sq_window *win, float *ret)
 {
     for (int k = 1; k <= f->n; k++, ret += (size_t)win->h * (size_t)win->w)
-        spread_out(f->share + (size_t)k * f->coarse, &f->sight, win, ret);
+        sq_spread_out(f->share + (size_t)k * f->coarse, &f->sight, win, ret);
 }

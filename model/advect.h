@@ -2,13 +2,8 @@
  * (Lagrangian probability: U. Germann and I. Zawadzki 2004), in the moving frame. A neighbourhood is a Gaussian whose
  * standard deviation grows by so many metres a minute. These are errors of place.
  *
- * Near: 250, the deviation, along each axis, of a disc whose diameter grows by 1 km a minute. Far: 1200; errors of place have longer tails than one Gaussian, and some of the probability comes from
- * there.
- *
- * Amount: what falls now, smoothed on a log scale over a few kilometres, times an error whose logarithm is logistic with
- * a scale that grows with the square root of lead: P(rate >= t) = 1 / (1 + (t / r)^k). A neighbourhood asks only whether
- * a cell is above the rate, this one also by how much. It is pooled with near, less of it the longer the lead; that is
- * what the network corrects. */
+ * Near: 250, the deviation, along each axis, of a disc whose diameter grows by 1 km a minute. Far: 1200; errors of place
+ * have longer tails than one Gaussian, and some of the probability comes from there. Errors of amount: amounts.h. */
 #ifndef SQ_MODEL_ADVECT_H
 #define SQ_MODEL_ADVECT_H
 
@@ -26,7 +21,7 @@ struct sq_newest {
 /* What the neighbourhoods of a window see at lead_s, inside the grid. */
 struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s);
 
-/* Near and amount. ret (n, win->h, win->w): P(rate >= edge), edges in mm/h, ascending, at lead_s; the window lies inside the
+/* Near. ret (n, win->h, win->w): P(rate >= edge), edges in mm/h, ascending, at lead_s; the window lies inside the
  * grid and `newest` holds all its sight. tmp holds sq_advect_room() floats. A window changes nothing: it sees as far
  * as its neighbourhoods reach. Wide neighbourhoods are counted on cells 2, 4, 8 or 16 times as wide. */
 void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s,
@@ -34,7 +29,7 @@ void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, do
 size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s);
 
 /* Far: shares on cells 4 times as wide, the whole grid at once, for it is smooth and sees far. */
-#define SQ_FAR_SHARE 0.18f /* of far in what is forecast by advection alone */
+#define SQ_FAR_SHARE 0.18f /* of far in advection */
 struct sq_far;
 /* `newest` (ny, nx). Caller destroys. */
 enum sq_status sq_far_create(const struct sq_cube *c, const float *newest, const float *edge, int n, struct sq_far **ret,

@@ -135,19 +135,29 @@ static void pool(float *a, const float *b, float share, size_t n)
         a[i] += share * (b[i] - a[i]);
 }
 
-/* The distribution of the source in the moving frame: that of the network, or of near advection, and some of far. */
-static void block_source(const struct sq_nowcast *n, struct carry_block *b, int lead_s)
+void sq_nowcast_base(const struct sq_nowcast *n, double lead_s, const struct sq_window *win, float *ret, float *tmp)
 {
     const struct sq_newest newest = {{0, 0, n->cube->grid.ny, n->cube->grid.nx}, n->composite};
-    size_t planes = (size_t)b->source.h * (size_t)b->source.w * (size_t)n->n_edge;
-    float share = n->hidden ? n->weights->advection_share * (float)lead_s / 3600 : SQ_FAR_SHARE;
-    float *near = n->hidden ? b->p + planes : b->p, *far = b->p + 2 * planes, *tmp = b->p + 3 * planes;
-    sq_advect_share(n->cube, &newest, lead_s, &b->source, n->edge, n->n_edge, near, tmp);
+    sq_advect_share(n->cube, &newest, lead_s, win, n->edge, n->n_edge, ret, tmp);
+    sq_amounts_pool(&n->amounts, &n->scales, lead_s, win, n->edge, n->n_edge, ret, tmp);
+}
+
+/* The distribution of the source in the moving frame: advection's, or the network's and some of advection's. */
+static void block_source(const struct sq_nowcast *n, struct carry_block *b, int lead_s)
+{
+    size_t cells = (size_t)b->source.h * (size_t)b->source.w, planes = cells * (size_t)n->n_edge;
+    float *base = n->hidden ? b->p + planes : b->p, *far = b->p + 2 * planes, *tmp = b->p + 3 * planes;
+    sq_nowcast_base(n, lead_s, &b->source, base, tmp);
     if (n->hidden)
-        sq_hidden_exceed(n->hidden, lead_s, &b->source, near, b->p, tmp);
-    if (n->far) {
-        sq_far_put(n->far, &b->source, far);
-        pool(b->p, far, share < 1 ? share : 1, planes);
+        sq_hidden_exceed(n->hidden, lead_s, &b->source, base, b->p, tmp);
+    if (!n->far)
+        return;
+    sq_far_put(n->far, &b->source, far);
+    pool(base, far, SQ_FAR_SHARE, planes);
+    if (n->hidden) {
+        float share = n->weights->advection_share * (float)lead_s / 3600;
+        sq_area_apply(&n->area, &n->weights->net.shape, lead_s, cells, b->p);
+        pool(b->p, base, share < 1 ? share : 1, planes);
     }
 }
 

@@ -25,7 +25,7 @@ enum sq_status sq_weights_join(struct sq_weights *a, struct sq_weights **b, stru
 enum sq_status sq_weights_fit(const struct sq_weights *w, const struct sq_cube *c, int most_lead_s,
                               struct sq_err *e) SQ_CHECK;
 /* Puts what was learnt on held-out events into a weights file, which is replaced whole: their scores, a text (NULL
- * leaves them), and the share of far advection in the forecast at an hour, [0, 1] (below 0 leaves it; weights.h). */
+ * leaves them), and the share of advection in the forecast at an hour, [0, 1] (below 0 leaves it; weights.h). */
 enum sq_status sq_weights_attach(const char *path, const char *scores, double share, struct sq_err *e) SQ_CHECK;
 /* What the network sees beside the radar; NULL: nothing. Valid as long as the weights. */
 const struct sq_stack_def *sq_weights_sources(const struct sq_weights *w);

@@ -79,6 +79,13 @@ static void name_networks(const struct sq_weights *w, struct sq_forecast *f)
         sq_sha256(digests, n, f->model_sha256);
 }
 
+static enum sq_status prepare_amounts(struct sq_nowcast *n, struct sq_err *e)
+{
+    const struct sq_window all = {0, 0, n->cube->grid.ny, n->cube->grid.nx};
+    enum sq_status s = sq_amounts_init(&n->amounts, &n->scene, n->f->n_lead ? n->f->lead_s[n->f->n_lead - 1] : 0, e);
+    return s ? s : sq_amounts_scales(&n->scales, &n->scene, &all, e);
+}
+
 enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcast_params *p, struct sq_forecast *f,
                                  struct sq_nowcast **ret, struct sq_err *e)
 {
@@ -106,6 +113,10 @@ enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcas
         s = sq_hidden_create(p->weights, &n->scene, n->composite, &n->hidden, e);
     if (!s && (p->method == SQ_METHOD_ADVECTION || (n->hidden && p->weights->advection_share > 0)))
         s = sq_far_create(c, n->composite, n->edge, n->n_edge, &n->far, e);
+    if (!s && (p->method == SQ_METHOD_ADVECTION || n->hidden))
+        s = prepare_amounts(n, e);
+    if (!s && n->hidden && n->far)
+        s = sq_area_init(&n->area, n, e);
     if (s) {
         sq_nowcast_destroy(&n);
         return s;
@@ -123,6 +134,8 @@ void sq_nowcast_destroy(struct sq_nowcast **n)
         return;
     sq_hidden_destroy(&(*n)->hidden);
     sq_far_destroy(&(*n)->far);
+    sq_amounts_finish(&(*n)->amounts);
+    sq_scales_finish(&(*n)->scales);
     sq_scene_finish(&(*n)->scene);
     sq_nearest_finish(&(*n)->nearest);
     free((*n)->composite);

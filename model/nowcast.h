@@ -5,6 +5,8 @@
 #include "core/distribution.h"
 
 #include "advect.h"
+#include "amounts.h"
+#include "area.h"
 #include "model.h"
 #include "nearest.h"
 #include "scene.h"
@@ -25,15 +27,22 @@ struct sq_nowcast {
     float *back_x, *back_y; /* node displacements: from where a map cell's air came */
     const struct sq_weights *weights;
     struct sq_hidden *hidden;
-    struct sq_far *far;    /* NULL: none of it is in the forecast */
+    struct sq_amounts amounts; /* of the network and advection */
+    struct sq_scales scales;   /* of the whole grid */
+    struct sq_far *far;        /* NULL: no advection is pooled with the network */
+    struct sq_area area;       /* where far is, of the network */
 };
 
 /* How far (cells) outside what was observed a position may lie and still be forecast, from the nearest cell observed: as
  * far as advection is uncertain. At least what rounding needs. */
 float sq_nowcast_reach(const struct sq_nowcast *n);
 
-/* Probabilities of one lead (ret->prob) from the distribution in the moving frame, by the network or by advection, with
- * some of far advection, carried along back_x, back_y to the map, block by block. NaN beyond the reach of what was observed. */
+/* Near advection with errors of amount at the class edges, in the moving frame: what the network corrects. ret (n_edge, win->h,
+ * win->w); tmp holds sq_advect_room() floats. */
+void sq_nowcast_base(const struct sq_nowcast *n, double lead_s, const struct sq_window *win, float *ret, float *tmp);
+
+/* Probabilities of one lead (ret->prob) from the distribution in the moving frame, by advection, or by the network
+ * with some of advection, carried along back_x, back_y to the map, block by block. NaN beyond the reach of what was observed. */
 enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e) SQ_CHECK;
 
 /* Percentiles and mean of one lead from its probabilities at f's thresholds (ret->prob); NaN passes on. */

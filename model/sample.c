@@ -1,6 +1,7 @@
 #include "sample.h"
 
 #include "advect.h"
+#include "amounts.h"
 #include "scene_features.h"
 
 #include <math.h>
@@ -15,6 +16,7 @@ struct start {
     float keep; /* share of draws that are kept */
     bool ready;
     struct sq_scene scene;
+    struct sq_amounts amounts;
     float **ahead; /* [frames of the cube after this one]: node displacements dx, dy to its time; NULL = not yet */
 };
 
@@ -153,6 +155,7 @@ void sq_library_destroy(struct sq_library **l)
             free(s->ahead[k]);
         free(s->ahead);
         sq_scene_finish(&s->scene);
+        sq_amounts_finish(&s->amounts);
     }
     free((*l)->start);
     free((*l)->first);
@@ -177,6 +180,8 @@ static enum sq_status make_ready(const struct sq_library *l, struct start *s, st
     s->scene.beside = l->beside;
     s->scene.stack = s->stack;
     s->scene.stack_wide = s->stack_wide;
+    if (!st)
+        st = sq_amounts_init(&s->amounts, &s->scene, l->p.most_lead_s, e);
     if (!st)
         st = sq_alloc((void **)&s->ahead, (size_t)(s->cube->n - s->frame), sizeof *s->ahead, "samples", e);
     s->ready = !st;
@@ -312,15 +317,27 @@ static struct sq_window inside(const struct sq_grid *g, const struct sq_window *
     return (struct sq_window){top, left, bottom - top, right - left};
 }
 
+/* Rates of the untouched rain that the edges stand for. */
+static void untouch(const struct sq_library *l, struct sq_touch touch, float ret[SQ_CLASS_MAX])
+{
+    for (int k = 0; k < l->p.n_edge; k++)
+        ret[k] = fmaxf(l->p.edge_mmh[k], touch.least_mmh) / touch.gain;
+}
+
 /* Advection probabilities of each lead; 0 outside the grid, where truth does not count. */
-static void draw_base(struct sq_library *l, const struct start *s, const struct sq_window *win, struct sq_touch touch,
-                      int turn, const int *lead_s, float *base)
+static enum sq_status draw_base(struct sq_library *l, const struct start *s, const struct sq_window *win,
+                                struct sq_touch touch, int turn, const int *lead_s, float *base, struct sq_err *e)
 {
     const int size = l->p.size, n = l->p.n_edge;
     size_t cells = (size_t)size * (size_t)size;
     struct sq_window in = inside(&s->cube->grid, win);
-    float *planes = l->planes;
+    float *planes = l->planes, untouched[SQ_CLASS_MAX];
+    struct sq_scales scales;
     int last = 0;
+    enum sq_status st = sq_amounts_scales(&scales, &s->scene, &in, e);
+    if (st)
+        return st;
+    untouch(l, touch, untouched);
     for (int k = 0; k < l->p.leads; k++)
         last = lead_s[k] > last ? lead_s[k] : last;
     struct sq_newest newest = {sq_advect_sight(s->cube, &in, last), l->newest};
@@ -329,6 +346,7 @@ static void draw_base(struct sq_library *l, const struct start *s, const struct 
         l->newest[i] = sq_touched(touch, l->newest[i]);
     for (int k = 0; k < l->p.leads; k++) {
         sq_advect_share(s->cube, &newest, lead_s[k], &in, l->p.edge_mmh, n, planes, l->tmp);
+        sq_amounts_pool(&s->amounts, &scales, lead_s[k], &in, untouched, n, planes, l->tmp);
         for (int c = 0; c < n; c++, base += cells) {
             memset(l->window, 0, cells * sizeof *l->window);
             for (int i = 0; i < in.h; i++)
@@ -337,6 +355,8 @@ static void draw_base(struct sq_library *l, const struct start *s, const struct 
             turn_floats(l->window, base, turn, size, 1);
         }
     }
+    sq_scales_finish(&scales);
+    return SQ_OK;
 }
 
 static struct sq_touch draw_touch(const struct sq_library *l, struct sq_random *r)
@@ -362,7 +382,5 @@ enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float 
     sq_features(&s->scene, &l->p.slots, &win, touch, l->features, l->window);
     turn_floats(l->features, features, turn, l->p.size, (int)l->n_features);
     st = draw_truth(l, s, &win, r, touch, turn, truth, lead_s, e);
-    if (!st)
-        draw_base(l, s, &win, touch, turn, lead_s, base);
-    return st;
+    return st ? st : draw_base(l, s, &win, touch, turn, lead_s, base, e);
 }

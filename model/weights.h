@@ -20,7 +20,7 @@ struct sq_weights {
     double least_cell_m, most_cell_m;
     char *recipe, *data, *git, *scores; /* texts; heap, may be NULL */
     struct sq_weights *next;               /* another network, whose forecasts are pooled with this one's; NULL: none */
-    float advection_share; /* of far advection in the forecast at an hour, [0, 1]; see below */
+    float advection_share; /* [0, 1] of advection in the forecast at an hour; see below */
 };
 
 struct sq_checkpoint {
@@ -29,9 +29,10 @@ struct sq_checkpoint {
     float *theta; /* the raw, not the averaged parameters (n_parameters) */
 };
 
-/* A forecast is the linear pool (M. Stone 1961) of the network's probabilities and of advection ones from far around
- * (advect.h): on radars that the network has not learnt from the pool is better than either. Their share grows in
- * proportion to lead; what it is at an hour is chosen on held-out events; 0 as trained. */
+/* A forecast is the linear pool (M. Stone 1961) of the network's probabilities, their area that of advection (area.h), and
+ * of advection: on radars that the network has not learnt from the pool is better than either. The share of advection grows
+ * in proportion to lead; what it is at an hour is chosen on held-out events. 0, as trained: the network alone, its area its
+ * own. */
 
 /* Whole or not at all. `c` may be NULL. */
 enum sq_status sq_weights_write(const char *path, const struct sq_weights *w, const struct sq_checkpoint *c,

@@ -151,7 +151,7 @@ int sq_tool_train(int argc, char **argv)
         {"from", 0, "WEIGHTS", "begin with what these learnt, on other archives perhaps", sq_parse_text, &p.from},
         {"resume", 0, NULL, "go on where WEIGHTS.ckpt stopped", NULL, &p.resume},
         {"scores", 0, "FILE", "a text, the scores of held-out events, to keep in WEIGHTS", sq_parse_text, &scores},
-        {"share", 0, "S", "of far advection in the forecast at an hour, 0 to 1", sq_parse_number, &share},
+        {"share", 0, "S", "of advection in the forecast at an hour, 0 to 1", sq_parse_number, &share},
         {"minutes", 0, "M", "stop after so long; default: the steps of the recipe", sq_parse_number, &p.minutes},
         {"threads", 'j', "N", "default: one a core", sq_parse_threads, &call.settings},
     };

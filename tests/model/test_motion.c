@@ -1,5 +1,6 @@
 /* Motion, trajectories, carrying and the features of a scene. */
 #include "test.h"
+#include "made.h"
 
 #include "core/cube.h"
 #include "model.h"
@@ -24,16 +25,11 @@ static float rain(double row, double col)
 
 static void moving_rain(struct sq_cube *c)
 {
-    *c = (struct sq_cube){.cell_m = {1000, 1000}, .step_s = 300, .n = FRAMES};
-    c->grid = (struct sq_grid){.nx = NX, .ny = NY, .dx = 1000, .dy = 1000, .crs = "+proj=laea +lat_0=50"};
-    c->frame = calloc(FRAMES, sizeof *c->frame);
-    for (int f = 0; f < FRAMES; f++) {
-        c->frame[f].time = 300 * f;
-        c->frame[f].rate_mmh = malloc(NX * NY * sizeof(float));
+    made_cube(c, NX, NY, FRAMES);
+    for (int f = 0; f < FRAMES; f++)
         for (int i = 0; i < NY; i++)
             for (int j = 0; j < NX; j++)
                 c->frame[f].rate_mmh[i * NX + j] = j < 6 ? NAN : rain(i - v_cells * f, j - u_cells * f);
-    }
 }
 
 static void rain_that_moves_is_followed(void **state)

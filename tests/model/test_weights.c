@@ -1,6 +1,7 @@
 /* Weights files: what was written is read, what does not fit is refused with the reason, broken files end in a
  * line; training makes them, goes on from a checkpoint, and forecasting uses them. */
 #include "test.h"
+#include "made.h"
 
 #include "core/publish.h"
 #include "model.h"
@@ -138,16 +139,11 @@ enum { NX = 96, NY = 80, FRAMES = 8 };
 
 static void make_event(struct sq_cube *c)
 {
-    *c = (struct sq_cube){.cell_m = {1000, 1000}, .step_s = 300, .n = FRAMES};
-    c->grid = (struct sq_grid){.nx = NX, .ny = NY, .dx = 1000, .dy = 1000, .crs = "+proj=laea +lat_0=50"};
-    c->frame = calloc(FRAMES, sizeof *c->frame);
-    for (int f = 0; f < FRAMES; f++) {
-        c->frame[f].time = 300 * f;
-        c->frame[f].rate_mmh = malloc(NX * NY * sizeof(float));
+    made_cube(c, NX, NY, FRAMES);
+    for (int f = 0; f < FRAMES; f++)
         for (int i = 0; i < NY; i++)
             for (int j = 0; j < NX; j++)
                 c->frame[f].rate_mmh[i * NX + j] = fmaxf(0, 6 * sinf(0.2f * (float)(j - 2 * f)) * cosf(0.15f * (float)i));
-    }
 }
 
 static void write_recipe(const char *name, int steps)
