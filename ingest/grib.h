@@ -102,6 +102,10 @@ struct sq_grib_picture {
 bool sq_grib_png(const uint8_t *png, size_t n, const struct sq_grib_picture *p,
                  void (*use)(void *ctx, int row, const uint8_t *samples), void *ctx);
 
+/* Whether the chunks after its signature, up to IEND, lie within n octets: where they do not, ecCodes (2.28 at least)
+ * ends the process. */
+bool sq_grib_png_whole(const uint8_t *png, size_t n);
+
 /* ---- ecCodes (grib.c) ----------------------------------------------------------------------------------------- */
 
 /* What sq_grib_unpack gives where a message says that a value is missing. */

@@ -94,6 +94,20 @@ static bool unfilter(int filter, uint8_t *row, const uint8_t *up, size_t n, size
     }
 }
 
+bool sq_grib_png_whole(const uint8_t *png, size_t n)
+{
+    size_t at = SIGNATURE;
+    while (at <= n && n - at >= CHUNK_HEAD + CHUNK_END) {
+        const size_t data = sq_grib_uint(png + at, 4);
+        if (data > n - at - CHUNK_HEAD - CHUNK_END)
+            return false;
+        if (!memcmp(png + at + 4, "IEND", 4))
+            return true;
+        at += CHUNK_HEAD + data + CHUNK_END;
+    }
+    return false;
+}
+
 bool sq_grib_png(const uint8_t *png, size_t n, const struct sq_grib_picture *p,
                  void (*use)(void *ctx, int row, const uint8_t *samples), void *ctx)
 {

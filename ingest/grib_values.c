@@ -75,7 +75,8 @@ static bool png_fits(const uint8_t *p, size_t n, uint32_t bits, uint32_t count)
 {
     return n >= 29 && !memcmp(p, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) &&
            (uint64_t)sq_grib_uint(p + 16, 4) * sq_grib_uint(p + 20, 4) == count && p[25] == 0 &&
-           (p[24] == 8 || p[24] == 16) && (bits + 7) / 8 * 8 == p[24];
+           (p[24] == 8 || p[24] == 16) && (bits + 7) / 8 * 8 == p[24] &&
+           sq_grib_png_whole(p, n);
 }
 
 /* A JPEG 2000 code stream whose first marker, SIZ, says one component as large as there are values. */

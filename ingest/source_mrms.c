@@ -312,7 +312,11 @@ static enum sq_status read_plain(const char *path, const struct message *m, cons
                                  const struct sq_window *w, int nx, int ny, const struct sq_read_params *p,
                                  struct sq_field *ret, struct sq_err *e)
 {
+    const bool png = sq_grib_uint(m->s[5] + 9, 2) == 41 && m->s[5][19];
+    const size_t n = m->n[7] - 5;
     double *v = NULL;
+    if (png && !sq_grib_png_whole(bytes + m->length - 4 - n, n))
+        return sq_fail(e, SQ_FAILED, "%s: values cannot be unpacked, the file is broken", path);
     enum sq_status st = sq_grib_unpack(path, bytes, m->length, (size_t)nx * (size_t)ny, &v, e);
     if (!st)
         decode(v, kind_of(m), w, nx, p, ret);

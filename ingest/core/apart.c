@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,6 +32,21 @@ static void be_quiet(void)
         (void)signal(fatal[i], SIG_DFL);
     if (nothing >= 0)
         (void)dup2(nothing, STDERR_FILENO);
+}
+
+/* A broken file may claim any length, and libhdf5 takes memory for it before it looks (a text of 42 kB of file took
+ * 8 GB). What was mapped before the fork counts: the limit lies above that. */
+static void be_modest(void)
+{
+    unsigned long pages = 0;
+    FILE *in = fopen("/proc/self/statm", "re");
+    const bool known = in && fscanf(in, "%*u %*u %*u %*u %*u %lu", &pages) == 1;
+    if (known) {
+        const rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + SQ_APART_MEMORY;
+        (void)setrlimit(RLIMIT_DATA, &(struct rlimit){most, most});
+    }
+    if (in)
+        fclose(in);
 }
 
 static ssize_t hear(int line, int *ret)
@@ -80,6 +96,7 @@ enum sq_status sq_apart_start(size_t bytes, void (*work)(void *ctx, void *block)
         if (!a->pid) {
             close(line[0]);
             be_quiet();
+            be_modest();
             serve(line[1], work, ctx, a->block);
             _exit(0); /* buffers of stdio are the other's to write */
         }

@@ -6,9 +6,12 @@
 
 #include "err.h"
 
+#include <stddef.h>
+
 struct sq_apart;
 
-#define SQ_APART_LIMIT_S 60 /* for what is read of a file at once */
+#define SQ_APART_LIMIT_S 60               /* for what is read of a file at once */
+#define SQ_APART_MEMORY ((size_t)1 << 32) /* bytes that the other process may take of its own, on Linux */
 
 enum sq_apart_end { SQ_APART_DONE, SQ_APART_DIED, SQ_APART_LATE };
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <glob.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -114,6 +115,34 @@ static void work_that_dies_is_told_from_work_done(void **state)
 }
 
 /* What waits in a buffer of stdio is written once. */
+/* block: size_t, how much of its own it may take; 0 if not that much */
+static void take_memory(void *ctx, void *block)
+{
+    size_t *n = block;
+    (void)ctx;
+    void *p = mmap(NULL, *n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        *n = 0;
+    else
+        munmap(p, *n);
+}
+
+static void work_takes_no_memory_without_end(void **state)
+{
+    struct sq_apart *a = NULL;
+    struct sq_err e = {0};
+    (void)state;
+    assert_int_equal(sq_apart_start(sizeof(size_t), take_memory, NULL, &a, &e), SQ_OK);
+    size_t *n = sq_apart_block(a);
+    *n = SQ_APART_MEMORY / 2;
+    assert_int_equal(sq_apart_ask(a, 10), SQ_APART_DONE);
+    assert_int_equal(*n, SQ_APART_MEMORY / 2);
+    *n = SQ_APART_MEMORY + SQ_APART_MEMORY / 4;
+    assert_int_equal(sq_apart_ask(a, 10), SQ_APART_DONE);
+    assert_int_equal(*n, 0);
+    sq_apart_stop(&a);
+}
+
 static void buffers_are_written_once(void **state)
 {
     (void)state;
@@ -279,6 +308,7 @@ int main(void)
     sq_log_level(SQ_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_that_dies_is_told_from_work_done),
+        cmocka_unit_test(work_takes_no_memory_without_end),
         cmocka_unit_test(buffers_are_written_once),
         cmocka_unit_test(readers_say_the_same_apart),
         cmocka_unit_test(samples_read_the_same_apart),
