@@ -133,13 +133,20 @@ static struct job *job_of(struct sq_decoder *d, int what)
     return snprintf(j->path, sizeof j->path, "%s", d->file.path) < (int)sizeof j->path ? j : NULL;
 }
 
-static enum sq_status open_far(struct sq_decoder *d, struct sq_err *e)
+/* The other process, with its block filled in for `what`. */
+static enum sq_status reach(struct sq_decoder *d, int what, struct sq_err *e)
 {
     enum sq_status st = SQ_OK;
     if (!d->apart)
         st = sq_apart_start(sizeof(struct job) + REST_MAX, work, d, &d->apart, e);
-    if (!st && !job_of(d, OPEN))
+    if (!st && !job_of(d, what))
         st = sq_fail(e, SQ_FAILED, "%s: its path is too long", d->file.path);
+    return st;
+}
+
+static enum sq_status open_far(struct sq_decoder *d, struct sq_err *e)
+{
+    enum sq_status st = reach(d, OPEN, e);
     if (!st)
         st = ask(d, e);
     d->far = !st;
@@ -176,9 +183,12 @@ enum sq_status sq_decoder_read(struct sq_decoder *d, const struct sq_source *sou
                                const struct sq_window *window, struct sq_field *ret, struct sq_err *e)
 {
     d->file.window = window;
-    if (!d->far)
+    if (!d->far && (!source->apart || d->params->together))
         return source->read(&d->file, info, d->params, ret, e);
-    struct job *j = job_of(d, READ);
+    enum sq_status st = reach(d, READ, e);
+    if (st)
+        return st;
+    struct job *j = sq_apart_block(d->apart);
     const size_t n = sq_grid_cells(&ret->grid);
     j->in_part = window;
     j->window = window ? *window : (struct sq_window){0};
@@ -186,7 +196,7 @@ enum sq_status sq_decoder_read(struct sq_decoder *d, const struct sq_source *sou
     j->info = *info;
     j->info.path = j->info.file = j->path;
     j->field = *ret;
-    enum sq_status st = ask(d, e);
+    st = ask(d, e);
     if (!st && j->has_quality)
         st = sq_alloc((void **)&ret->quality, n, sizeof(float), "quality", e);
     if (st)

@@ -1,5 +1,6 @@
-/* Opens a file, finds its reader and runs it. libhdf5 (1.10.8 at least) can be brought down by a broken file: those of
- * HDF5 are opened and read by another process, and what kills that one is a fault of the file. */
+/* Opens a file, finds its reader and runs it. libhdf5 (1.10.8 at least) can be brought down by a broken file, and so can
+ * what ecCodes unpacks by: HDF5 is opened and read, fields of models are read by another process, and what kills that one
+ * is a fault of the file. */
 #ifndef SQ_INGEST_DECODE_H
 #define SQ_INGEST_DECODE_H
 

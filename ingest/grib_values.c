@@ -91,6 +91,13 @@ static bool jpeg_fits(const uint8_t *p, size_t n, uint32_t bits, uint32_t count)
            sq_grib_uint(p + 40, 2) == 1 && p[42] < 30 && p[43] == 1 && p[44] == 1;
 }
 
+/* What CCSDS 121.0-B allows of blocks and of blocks between reference samples: libaec divides by them. */
+static bool ccsds_fits(const uint8_t *s)
+{
+    const uint32_t block = s[22], interval = sq_grib_uint(s + 23, 2);
+    return (block == 8 || block == 16 || block == 32 || block == 64) && interval >= 1 && interval <= 4096;
+}
+
 static bool new_data_fit(const uint8_t *s, uint32_t n_s, const uint8_t *data, size_t n, uint32_t count)
 {
     const uint32_t template = sq_grib_uint(s + 9, 2), bits = s[19];
@@ -108,7 +115,7 @@ static bool new_data_fit(const uint8_t *s, uint32_t n_s, const uint8_t *data, si
     case 41:
         return !bits || png_fits(data, n, bits, count);
     default: /* 42 */
-        return n_s >= 25 && (!bits || n > 0);
+        return n_s >= 25 && (!bits || (n > 0 && ccsds_fits(s)));
     }
 }
 

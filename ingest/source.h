@@ -39,6 +39,7 @@ struct sq_source {
     /* `ret` is a field on info's grid, all NaN and SQ_STATE_NO_COVERAGE; fills value and state. */
     enum sq_status (*read)(const struct sq_file *f, const struct sq_frame_info *info,
                            const struct sq_read_params *p, struct sq_field *ret, struct sq_err *e);
+    bool apart; /* read leads through a library that broken bytes may bring down, though the file is not HDF5 */
 };
 
 extern const struct sq_source sq_source_mrms, sq_source_radolan, sq_source_odim, sq_source_knmi, sq_source_cf,

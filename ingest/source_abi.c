@@ -105,4 +105,4 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
     return reflective ? sq_sunlit_mask(ret, 0, e) : SQ_OK;
 }
 
-const struct sq_source sq_source_abi = {"abi", probe, scan, read_frame};
+const struct sq_source sq_source_abi = {"abi", probe, scan, read_frame, false};

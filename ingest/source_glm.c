@@ -79,4 +79,4 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
     return st;
 }
 
-const struct sq_source sq_source_glm = {"glm", probe, scan, read_frame};
+const struct sq_source sq_source_glm = {"glm", probe, scan, read_frame, false};

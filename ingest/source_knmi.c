@@ -132,4 +132,4 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
     return sq_plane_read(&pl, f->path, p, ret, e);
 }
 
-const struct sq_source sq_source_knmi = {"knmi", probe, scan, read_frame};
+const struct sq_source sq_source_knmi = {"knmi", probe, scan, read_frame, false};

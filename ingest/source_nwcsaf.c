@@ -95,4 +95,4 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
     return st ? st : read_parallax(f, p, ret, e);
 }
 
-const struct sq_source sq_source_nwcsaf = {"nwcsaf", probe, scan, read_frame};
+const struct sq_source sq_source_nwcsaf = {"nwcsaf", probe, scan, read_frame, false};

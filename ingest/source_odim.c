@@ -303,4 +303,4 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
     return st ? st : read_quality(f, &o, ret, e);
 }
 
-const struct sq_source sq_source_odim = {"odim", probe, scan, read_frame};
+const struct sq_source sq_source_odim = {"odim", probe, scan, read_frame, false};

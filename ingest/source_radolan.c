@@ -265,4 +265,4 @@ static enum sq_status read_frame(const struct sq_file *f, const struct sq_frame_
     return st;
 }
 
-const struct sq_source sq_source_radolan = {"radolan", probe, scan, read_frame};
+const struct sq_source sq_source_radolan = {"radolan", probe, scan, read_frame, false};

@@ -135,10 +135,10 @@ enum sq_status sq_apart_read(struct sq_apart *a, int limit_s, const char *path, 
     case SQ_APART_DONE:
         return SQ_OK;
     case SQ_APART_LATE:
-        return sq_fail(e, SQ_FAILED, "%s: the HDF5 library came to no end within %d s: the file is broken", path,
+        return sq_fail(e, SQ_FAILED, "%s: the library that decodes it came to no end within %d s: the file is broken", path,
                        limit_s);
     default:
-        return sq_fail(e, SQ_FAILED, "%s: the HDF5 library fell over it: the file is broken", path);
+        return sq_fail(e, SQ_FAILED, "%s: the library that decodes it fell over it: the file is broken", path);
     }
 }
 

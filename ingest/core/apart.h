@@ -25,7 +25,7 @@ void *sq_apart_block(const struct sq_apart *a);
 
 /* One call of work, at most limit_s long, > 0. Unless it is DONE, the process can only be stopped. */
 enum sq_apart_end sq_apart_ask(struct sq_apart *a, int limit_s) SQ_CHECK;
-/* The same where work reads the HDF5 file `path`: fails with what befell it. */
+/* The same where work reads the file `path`: fails with what befell it. */
 enum sq_status sq_apart_read(struct sq_apart *a, int limit_s, const char *path, struct sq_err *e) SQ_CHECK;
 
 /* Ends the process whatever it does, and frees the block. */

@@ -178,7 +178,6 @@ static void check_same(const char *path)
 {
     struct sq_err err = {0};
     struct sq_inputs *here = open_it(path, true), *there = open_it(path, false);
-    REQUIRE(find_child());
     assert_int_equal(sq_inputs_count(here), sq_inputs_count(there));
     for (int i = 0; i < sq_inputs_count(here) && i < 6; i++) {
         const struct sq_frame_info *a = sq_inputs_info(here, i), *b = sq_inputs_info(there, i);
@@ -199,6 +198,7 @@ static void check_same(const char *path)
         sq_field_finish(&f);
         sq_field_finish(&g);
     }
+    REQUIRE(find_child());
     sq_inputs_close(&here);
     sq_inputs_close(&there);
 }
@@ -252,6 +252,7 @@ static void samples_read_the_same_apart(void **state)
     check_sample("events/mch*");
     check_sample("formats/goes/*GLMM1*");
     check_sample("formats/nwcsaf/*0700*");
+    check_sample("formats/nwp/*");
 }
 
 /* What befalls the other process is said of the file, and the next one is read as ever. */
@@ -266,7 +267,7 @@ static void a_reader_that_dies_is_a_broken_file(void **state)
     struct sq_inputs *in = open_it(path, false);
     REQUIRE(find_child() && !kill(find_child(), SIGKILL));
     REQUIRE_STATUS(sq_inputs_read(in, 0, &f, &err), SQ_FAILED);
-    REQUIRE(!strncmp(err.text, path, strlen(path)) && strstr(err.text, "the HDF5 library fell over it"));
+    REQUIRE(!strncmp(err.text, path, strlen(path)) && strstr(err.text, "the library that decodes it fell over it"));
     REQUIRE_OK(sq_inputs_read(in, 1, &f, &err));
     sq_field_finish(&f);
     sq_inputs_close(&in);
