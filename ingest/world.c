@@ -57,7 +57,7 @@ static void make_flow(struct sq_world *w, uint64_t *state)
 static void make_layers(struct sq_world *w, uint64_t *state)
 {
     const double large = 0.5 - 0.2 * w->convection, cells = 0.45 - 0.4 * w->convection;
-    const double life = exp(draw(state, log(0.42), log(0.84))) * 3600, stretch = draw(state, 1, 2.2);
+    const double life = exp(draw(state, log(0.44), log(0.88))) * 3600, stretch = draw(state, 1, 2.2);
     double power[3] = {0};
     for (int i = 0; i < SQ_WORLD_LAYERS; i++) {
         struct sq_world_layer *l = &w->layer[i];
@@ -93,7 +93,7 @@ void sq_world_make(struct sq_world *w, uint64_t seed, double lon, double lat)
     *w = (struct sq_world){.seed = state, .lon = lon, .lat = lat};
     snprintf(w->crs, sizeof w->crs, "+proj=aeqd +lat_0=%.6f +lon_0=%.6f +datum=WGS84 +units=m +no_defs", lat, lon);
     w->convection = draw(&state, 0, 1);
-    w->coverage = exp(draw(&state, log(0.12), log(0.36))) * (1.15 - 0.55 * w->convection);
+    w->coverage = exp(draw(&state, log(0.075), log(0.38))) * (1.15 - 0.55 * w->convection);
     w->level = quantile(w->coverage);
     make_flow(w, &state);
     make_layers(w, &state);
@@ -143,11 +143,11 @@ double sq_world_warmth(const struct sq_world *w, double t)
 }
 
 /* From events, whose rates and wet fractions give the excess of each quantile: the logarithm of the rate over its least
- * is a sum of the excess's root, for steep edges, and of the excess itself, for a tail as heavy as a lognormal's. The
- * steadier the rain, the straighter. */
+ * goes with the root of the excess, from one event to the next 2.3 to 4.1 times, the steadier the rain, the less. Edges
+ * are steep: rain that comes where none was is soon heavy. */
 float sq_world_rate(float excess, float kind)
 {
     if (!(excess >= 0))
         return isnan(excess) ? excess : 0;
-    return fminf(180, 0.1f * expf((1.6f + 1.8f * kind) * sqrtf(excess) + (1.3f - 0.5f * kind) * excess));
+    return fminf(180, 0.1f * expf((3.0f + 2.0f * kind) * sqrtf(excess)));
 }
