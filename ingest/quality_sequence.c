@@ -33,7 +33,7 @@
 #define WET_MMH 0.1f
 
 struct pair {             /* of a frame with the one before it that was kept */
-    int from;             /* -1: none near enough */
+    int from;             /* -1: none near enough, or too little rain in one of them */
     double per_s[2];      /* motion, cells a second */
     double likeness;      /* correlation, moved along */
 };
@@ -67,6 +67,14 @@ static int neighbour(const struct sequence *s, int t, int step)
     return -1;
 }
 
+static bool is_wet_enough(const struct sequence *s, int k)
+{
+    size_t wet = 0;
+    for (size_t i = 0; i < s->cells && wet < LEAST_WET; i++)
+        wet += s->c->frame[k].rate_mmh[i] >= WET_MMH;
+    return wet >= LEAST_WET;
+}
+
 static void take_out(struct sequence *s, int k, enum sq_fault why)
 {
     struct sq_cube_frame *f = &s->c->frame[k];
@@ -92,6 +100,8 @@ static enum sq_status need_pair(struct sequence *s, int k, struct sq_err *e)
         return SQ_OK;
     s->paired[k] = true;
     *p = (struct pair){.from = neighbour(s, k, -1)};
+    if (p->from >= 0 && !(is_wet_enough(s, p->from) && is_wet_enough(s, k)))
+        p->from = -1;
     if (p->from < 0)
         return SQ_OK;
     enum sq_status st = need_outline(s, p->from, e);
