@@ -87,7 +87,7 @@ static void a_storm_moves_and_changes(void **state)
 {
     (void)state;
     struct sq_cube c = {0};
-    write_storm(4, "moving.nc", &c);
+    write_storm(1, "moving.nc", &c);
     const float *a = c.frame[0].rate_mmh, *b = c.frame[4].rate_mmh;
     int best_x = 0, best_y = 0;
     double least = INFINITY;
@@ -101,8 +101,8 @@ static void a_storm_moves_and_changes(void **state)
             }
         }
     struct sq_world w;
-    double x = 0, y = 0, start = (double)storm(4).start;
-    sq_world_make(&w, 4, 4, 51.5);
+    double x = 0, y = 0, start = (double)storm(1).start;
+    sq_world_make(&w, 1, 4, 51.5);
     sq_world_trace(&w, 1, start, start + 1200, 1, &x, &y);
     REQUIRE(hypot(x, y) > 4000);
     REQUIRE_NEAR(best_x, x / 2000, 2.5);
