@@ -44,61 +44,6 @@ struct sq_inputs {
     struct sq_listing *known;  /* NULL: none. Not owned */
 };
 
-/* Makes room for one more of `size` bytes in a growing array. */
-static enum sq_status grow(void **array, int n, int *room, size_t size, struct sq_err *e)
-{
-    if (n < *room)
-        return SQ_OK;
-    int more = *room ? *room * 2 : 64;
-    void *p = realloc(*array, (size_t)more * size);
-    if (!p)
-        return sq_fail(e, SQ_FAILED, "out of memory for a list of %d", more);
-    *array = p;
-    *room = more;
-    return SQ_OK;
-}
-
-enum sq_status sq_frames_add(struct sq_frames *list, const struct sq_frame_info *info, struct sq_err *e)
-{
-    enum sq_status st = sq_grid_check(&info->grid, list->path, e);
-    if (st)
-        return st;
-    if (sq_grid_cells(&info->grid) > SQ_CELLS_MAX)
-        return sq_fail(e, SQ_FAILED, "%s: claims %d x %d cells, at most %d are read", list->path,
-                       info->grid.nx, info->grid.ny, SQ_CELLS_MAX);
-    if (info->time < -377705116800 || info->time > 253402300799) /* years -9999 to 9999 */
-        return sq_fail(e, SQ_FAILED, "%s: the time of frame %d is not a time", list->path, info->index);
-    st = grow((void **)&list->frame, list->n, &list->room, sizeof *list->frame, e);
-    if (st)
-        return st;
-    struct sq_frame *f = &list->frame[list->n];
-    *f = (struct sq_frame){.info = *info, .input = list->input, .order = list->found++, .own_s = info->interval_s,
-                           .second = -1};
-    f->info.path = list->path;
-    f->info.file = list->file;
-    if (!f->info.reference_time)
-        f->info.reference_time = f->info.time;
-    if (!f->info.channel[0])
-        snprintf(f->info.channel, sizeof f->info.channel, "rain_rate");
-    if (!f->info.units[0])
-        snprintf(f->info.units, sizeof f->info.units, "mm h-1");
-    snprintf(f->info.source, sizeof f->info.source, "%s", list->source);
-    list->n++;
-    return SQ_OK;
-}
-
-const struct sq_read_params *sq_frames_params(const struct sq_frames *list)
-{
-    return list->params;
-}
-
-void sq_frames_turn(struct sq_frames *list, const char *with, char axis)
-{
-    struct sq_frame *f = &list->frame[list->n - 1];
-    snprintf(f->with, sizeof f->with, "%s", with);
-    f->axis = axis;
-}
-
 /* ---- files ---------------------------------------------------------------------------------------------- */
 
 static void close_file(struct sq_inputs *in)
@@ -204,6 +149,7 @@ static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
     if (st)
         return st;
     in->frames.input = i;
+    in->frames.named = in->input[i].named;
     in->frames.path = input->path;
     in->frames.file = input->container < 0 ? input->path : in->input[input->container].path;
     st = sq_decoder_scan(&in->decoder, &in->frames, &input->source, &why);
@@ -224,7 +170,7 @@ static enum sq_status scan_file(struct sq_inputs *in, int i, struct sq_err *e)
 static enum sq_status add_input(struct sq_inputs *in, const char *folder, const char *name, bool named,
                                 struct sq_err *e)
 {
-    enum sq_status st = grow((void **)&in->input, in->n_input, &in->room_input, sizeof *in->input, e);
+    enum sq_status st = sq_list_grow((void **)&in->input, in->n_input, &in->room_input, sizeof *in->input, e);
     if (st)
         return st;
     char *path = NULL;
@@ -333,6 +279,7 @@ static enum sq_status scan_or_recall(struct sq_inputs *in, int i, const struct s
     const char *path = in->input[i].path;
     char source[32];
     in->frames.input = i;
+    in->frames.named = in->input[i].named;
     in->frames.path = in->frames.file = path;
     if (in->known && sq_listing_get(in->known, path, s, &in->frames, source)) {
         in->input[i].source = sq_decoder_source(source);
@@ -368,72 +315,6 @@ static enum sq_status take_file(struct sq_inputs *in, int i, struct sq_err *e)
     return SQ_OK;
 }
 
-/* ---- products ------------------------------------------------------------------------------------------ */
-
-/* By source and product, then in the order of the list. */
-static int by_product(const void *a, const void *b)
-{
-    const struct sq_frame *x = *(const struct sq_frame *const *)a, *y = *(const struct sq_frame *const *)b;
-    int order = strcmp(x->info.source, y->info.source);
-    if (!order)
-        order = strcmp(x->info.product, y->info.product);
-    return order ? order : x < y ? -1 : x > y;
-}
-
-static bool same_product(const struct sq_frame_info *a, const struct sq_frame_info *b)
-{
-    return !strcmp(a->source, b->source) && !strcmp(a->product, b->product);
-}
-
-/* A radar frame of the product that has the most, of equals the one with the newest frame. *ret is untouched where no
- * frame is of radar. */
-static enum sq_status main_product(const struct sq_frames *list, struct sq_frame_info *ret, struct sq_err *e)
-{
-    const struct sq_frame **sorted = NULL, *best = NULL;
-    int most = 0, n = 0;
-    enum sq_status st = sq_alloc((void **)&sorted, (size_t)list->n, sizeof *sorted, "products", e);
-    if (st)
-        return st;
-    for (int i = 0; i < list->n; i++)
-        if (list->frame[i].info.kind == SQ_KIND_RADAR)
-            sorted[n++] = &list->frame[i];
-    qsort(sorted, (size_t)n, sizeof *sorted, by_product);
-    for (int i = 0, run = 0; i < n; i++) {
-        run = i && same_product(&sorted[i - 1]->info, &sorted[i]->info) ? run + 1 : 1;
-        if (run > most || (run == most && sorted[i] > best)) {
-            most = run;
-            best = sorted[i];
-        }
-    }
-    if (best)
-        *ret = best->info;
-    free(sorted);
-    return SQ_OK;
-}
-
-/* A folder may hold several products: rates and, say, one reflectivity of another year. Those with fewer frames are
- * passed over, unless their file was named. */
-static enum sq_status keep_main_product(struct sq_inputs *in, struct sq_err *e)
-{
-    struct sq_frames *list = &in->frames;
-    struct sq_frame_info keep = {0};
-    enum sq_status st = main_product(list, &keep, e);
-    int n = 0;
-    for (int i = 0, logged = -1; i < list->n && !st; i++) {
-        const struct sq_frame *f = &list->frame[i];
-        if (f->info.kind != SQ_KIND_RADAR || same_product(&f->info, &keep) || in->input[f->input].named) {
-            list->frame[n++] = *f;
-        } else if (f->input != logged) { /* a file of many frames is named once */
-            sq_log(SQ_LOG_WARN, "%s: %s passed over beside %s, which has more frames: name the file to use it",
-                   f->info.path, f->info.product, keep.product);
-            logged = f->input;
-        }
-    }
-    memmove(list->frame + n, list->frame + list->n, (size_t)list->n_hidden * sizeof *list->frame);
-    list->n = n;
-    return st;
-}
-
 /* ---- public --------------------------------------------------------------------------------------------- */
 
 enum sq_status sq_inputs_open(char *const *paths, int n_paths, const struct sq_read_params *p,
@@ -464,7 +345,7 @@ enum sq_status sq_inputs_open_known(char *const *paths, int n_paths, const struc
     if (!st)
         st = sq_frames_combine(&in->frames, e);
     if (!st && (p->kind == SQ_KIND_RADAR || p->kind == SQ_KIND_ANY))
-        st = keep_main_product(in, e);
+        st = sq_frames_keep_main(&in->frames, e);
     if (st) {
         sq_inputs_close(&in);
         return st;
@@ -513,7 +394,7 @@ const struct sq_frame_info *sq_inputs_info(const struct sq_inputs *in, int i)
 
 bool sq_inputs_named(const struct sq_inputs *in, int i)
 {
-    return in->input[in->frames.frame[i].input].named;
+    return in->frames.frame[i].named;
 }
 
 const struct sq_read_params *sq_inputs_params(const struct sq_inputs *in)
