@@ -245,15 +245,15 @@ static void score_reads_it(void **state)
 {
     (void)state;
     NEED_SHARED();
+    char command[1024];
+    snprintf(command, sizeof command, "%s -c 'import numpy, scipy, netCDF4' 2>/dev/null", python());
+    if (system(command))
+        skip();
     struct sq_err err = {0};
     struct sq_forecast f = small_forecast(&small_grids[0]);
     struct sq_product_writer *sure = NULL, *unsure = NULL;
     struct sq_lead l = {0};
-    char command[1024];
     size_t n = sq_grid_cells(&f.grid);
-    snprintf(command, sizeof command, "%s -c 'import numpy, scipy, netCDF4' 2>/dev/null", python());
-    if (system(command))
-        skip();
     float *rain = malloc(3 * n * sizeof *rain);
     REQUIRE(rain);
     REQUIRE_OK(sq_lead_init(&l, &f, &err));
