@@ -54,8 +54,10 @@ double sq_optimiser_step(struct sq_optimiser *o, const float *gradient, float *t
     for (size_t i = 0; i < o->n; i++)
         sum += (double)gradient[i] * (double)gradient[i];
     double norm = sqrt(sum), t = (double)o->step + 1;
-    if (!isfinite(norm))
+    if (!isfinite(norm)) {
+        o->step++; /* the next one sees other samples */
         return norm;
+    }
     double early = t / (t + 10); /* a young average forgets its beginning */
     struct update u = {.rate = (float)sq_optimiser_rate(&o->p, o->step), .decay = (float)o->p.decay,
                        .scale = (float)(norm > o->p.clip ? o->p.clip / norm : 1),

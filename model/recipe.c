@@ -15,7 +15,7 @@ struct text {
     int channels, stacks, dilation[SQ_DILATION_MAX], n_dilation, up, hidden, node_s[SQ_NODE_MAX], n_node;
     float edge_mmh[SQ_CLASS_MAX - 1];
     int n_edge;
-    int size, leads, most_lead_s, most_stride, most_step_s;
+    int size, leads, most_lead_s, most_stride, most_step_s, reuse;
     double thinned, twin, gain_sigma, blind, dropped, crps_weight;
     double rate, decay, average, clip;
     int warmup, steps;
@@ -38,7 +38,7 @@ static const struct sq_config_key keys[] = {
     {"lead_node_s", SQ_CONFIG_WHOLES, AT(node_s), AT(n_node), SQ_NODE_MAX, 60, 86400, NULL},
     {"class_edge_mmh", SQ_CONFIG_REALS, AT(edge_mmh), AT(n_edge), SQ_CLASS_MAX - 1, 0.01, 500, NULL},
     {"window", SQ_CONFIG_WHOLE, AT(size), 0, 0, 32, 1024, NULL},
-    {"leads", SQ_CONFIG_WHOLE, AT(leads), 0, 0, 1, 32, NULL},
+    {"leads", SQ_CONFIG_WHOLE, AT(leads), 0, 0, 1, SQ_LEADS_MOST, NULL},
     {"most_lead_s", SQ_CONFIG_WHOLE, AT(most_lead_s), 0, 0, 60, 86400, NULL},
     {"most_stride", SQ_CONFIG_WHOLE, AT(most_stride), 0, 0, 1, 8, NULL},
     {"most_step_s", SQ_CONFIG_WHOLE, AT(most_step_s), 0, 0, 60, 3600, NULL},
@@ -48,6 +48,7 @@ static const struct sq_config_key keys[] = {
     {"gain_sigma", SQ_CONFIG_REAL, AT(gain_sigma), 0, 0, 0, 2, NULL},
     {"blind", SQ_CONFIG_REAL, AT(blind), 0, 0, 0, 1, NULL},
     {"dropped", SQ_CONFIG_REAL, AT(dropped), 0, 0, 0, 1, NULL},
+    {"reuse", SQ_CONFIG_WHOLE, AT(reuse), 0, 0, 1, 1000, NULL},
     {"crps_weight", SQ_CONFIG_REAL, AT(crps_weight), 0, 0, 0, 100, NULL},
     {"batch", SQ_CONFIG_WHOLE, AT(batch), 0, 0, 1, 256, NULL},
     {"steps", SQ_CONFIG_WHOLE, AT(steps), 0, 0, 1, 1e8, NULL},
@@ -65,7 +66,7 @@ static struct text defaults(void)
                      .stacks = 2, .dilation = {1, 2, 4, 8, 16}, .n_dilation = 5, .up = 20, .hidden = 32,
                      .node_s = {300, 600, 900, 1200, 1800, 2400, 3000, 3600}, .n_node = 8, .n_edge = SQ_THRESHOLDS,
                      .size = 128, .leads = 4, .most_lead_s = 3600, .most_stride = 3, .most_step_s = 900,
-                     .thinned = 0.3, .twin = 0.4, .gain_sigma = 0.6, .blind = 0.3, .dropped = 0.3, .crps_weight = 0.5, .rate = 2e-3,
+                     .thinned = 0.3, .twin = 0.4, .gain_sigma = 0.6, .blind = 0.3, .dropped = 0.3, .reuse = 1, .crps_weight = 0.5, .rate = 2e-3,
                      .decay = 0.01, .average = 0.999, .clip = 1, .warmup = 200, .steps = 10000};
     memcpy(t.edge_mmh, sq_thresholds_mmh, sizeof sq_thresholds_mmh);
     return t;
@@ -84,7 +85,7 @@ static struct sq_net_shape shape(const struct text *t)
 static void put(const struct text *t, struct sq_recipe *r)
 {
     *r = (struct sq_recipe){.seed = (uint64_t)t->seed, .batch = t->batch, .bf16 = !strcmp(t->precision, "auto"),
-                            .crps_weight = (float)t->crps_weight, .coarsen = t->coarsen, .net = shape(t)};
+                            .crps_weight = (float)t->crps_weight, .coarsen = t->coarsen, .reuse = t->reuse, .net = shape(t)};
     memcpy(r->name, t->name, sizeof r->name);
     memcpy(r->sources, t->sources, sizeof r->sources);
     r->sample = (struct sq_sample_params){.size = t->size & ~1, .leads = t->leads, .most_lead_s = t->most_lead_s,

@@ -13,6 +13,7 @@ struct sq_recipe {
     uint64_t seed;
     int batch;           /* samples per step */
     bool bf16;           /* bfloat16 where the processor is fast at it */
+    int reuse;           /* uses of a sample that was drawn */
     float crps_weight;   /* of CRPSb in the loss */
     int coarsen;         /* also learn from the events on cells this many times as wide; 1 = no */
     struct sq_net_shape net;

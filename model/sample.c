@@ -28,8 +28,7 @@ struct sq_library {
     int *first;          /* [n_event + 1] starts of each event */
     struct start *start;
     double *mass;        /* [n_event] draws of the events up to each, as sqrt(area * starts), added up */
-    float *window, *window2, *features; /* one sample before it is turned */
-    float *planes;       /* (n_edge, size, size) */
+    float *window, *planes; /* scratch: (size, size) and (n_edge, size, size) */
     float *newest, *tmp; /* (sight), and the scratch of advection */
 };
 
@@ -129,16 +128,14 @@ enum sq_status sq_library_create(const struct sq_lesson *lessons, int n_lessons,
     if (!s)
         s = sq_alloc((void **)&l->mass, (size_t)n_lessons, sizeof *l->mass, "samples", e);
     if (!s)
-        s = sq_alloc((void **)&l->window, cells * (2 + l->n_features + SQ_CLASS_MAX), sizeof *l->window, "samples", e);
+        s = sq_alloc((void **)&l->window, cells * (1 + SQ_CLASS_MAX), sizeof *l->window, "samples", e);
     if (!s)
         s = sight_room(l, lessons, e);
     if (s) {
         sq_library_destroy(&l);
         return s;
     }
-    l->window2 = l->window + cells;
-    l->features = l->window2 + cells;
-    l->planes = l->features + cells * l->n_features;
+    l->planes = l->window + cells;
     collect(l, lessons, n_lessons);
     weigh_events(l, lessons);
     *ret = l;
@@ -251,36 +248,19 @@ static struct start *choose(struct sq_library *l, struct sq_random *r, struct sq
     return s;
 }
 
-/* One of the eight symmetries of the square: row i, column j of the result comes from cell ... of the source. */
-static size_t turned(int turn, int size, int i, int j)
-{
-    int a = turn & 4 ? j : i, b = turn & 4 ? i : j;
-    a = turn & 1 ? size - 1 - a : a;
-    b = turn & 2 ? size - 1 - b : b;
-    return (size_t)a * (size_t)size + (size_t)b;
-}
-
-static void turn_floats(const float *in, float *out, int turn, int size, int channels)
-{
-    for (int i = 0; i < size; i++)
-        for (int j = 0; j < size; j++)
-            memcpy(out + ((size_t)i * (size_t)size + (size_t)j) * (size_t)channels,
-                   in + turned(turn, size, i, j) * (size_t)channels, (size_t)channels * sizeof *in);
-}
-
 /* The newest observation stands for what can be forecast: cells never observed do not count. */
-static void mask_truth(const struct sq_library *l, float *truth, size_t n, struct sq_touch touch)
+static void mask_truth(const struct sq_library *l, const float *features, float *truth, size_t n, struct sq_touch touch)
 {
     for (size_t i = 0; i < n; i++) {
         bool seen = false;
         for (int k = 0; k < l->p.slots.n && l->p.slots.age[k] <= SQ_FRESH; k++)
-            seen |= l->features[i * l->n_features + (size_t)(2 * k + 1)] > 0;
+            seen |= features[i * l->n_features + (size_t)(2 * k + 1)] > 0;
         truth[i] = seen ? sq_touched(touch, truth[i]) : NAN;
     }
 }
 
 static enum sq_status draw_truth(struct sq_library *l, struct start *s, const struct sq_window *win, struct sq_random *r,
-                                 struct sq_touch touch, int turn, float *truth, int *lead_s, struct sq_err *e)
+                                 struct sq_touch touch, const float *features, float *truth, int *lead_s, struct sq_err *e)
 {
     enum { MOST = 256 };
     int frame[MOST], n = leads_ahead(l, s, frame);
@@ -300,9 +280,8 @@ static enum sq_status draw_truth(struct sq_library *l, struct start *s, const st
         if (st)
             return st;
         const struct sq_motion *m = &s->scene.motion;
-        sq_carry(s->cube->frame[f].rate_mmh, m, d, d + (size_t)m->mx * (size_t)m->my, win, true, l->window);
-        mask_truth(l, l->window, cells, touch);
-        turn_floats(l->window, out, turn, l->p.size, 1);
+        sq_carry(s->cube->frame[f].rate_mmh, m, d, d + (size_t)m->mx * (size_t)m->my, win, true, out);
+        mask_truth(l, features, out, cells, touch);
         lead_s[k] = (int)(s->cube->frame[f].time - s->cube->frame[s->frame].time);
     }
     return SQ_OK;
@@ -326,7 +305,7 @@ static void untouch(const struct sq_library *l, struct sq_touch touch, float ret
 
 /* Advection probabilities of each lead; 0 outside the grid, where truth does not count. */
 static enum sq_status draw_base(struct sq_library *l, const struct start *s, const struct sq_window *win,
-                                struct sq_touch touch, int turn, const int *lead_s, float *base, struct sq_err *e)
+                                struct sq_touch touch, const int *lead_s, float *base, struct sq_err *e)
 {
     const int size = l->p.size, n = l->p.n_edge;
     size_t cells = (size_t)size * (size_t)size;
@@ -348,11 +327,10 @@ static enum sq_status draw_base(struct sq_library *l, const struct start *s, con
         sq_advect_share(s->cube, &newest, lead_s[k], &in, l->p.edge_mmh, n, planes, l->tmp);
         sq_amounts_pool(&s->amounts, &scales, lead_s[k], &in, untouched, n, planes, l->tmp);
         for (int c = 0; c < n; c++, base += cells) {
-            memset(l->window, 0, cells * sizeof *l->window);
+            memset(base, 0, cells * sizeof *base);
             for (int i = 0; i < in.h; i++)
-                memcpy(l->window + (size_t)(in.row - win->row + i) * (size_t)size + (size_t)(in.col - win->col),
+                memcpy(base + (size_t)(in.row - win->row + i) * (size_t)size + (size_t)(in.col - win->col),
                        planes + ((size_t)c * (size_t)in.h + (size_t)i) * (size_t)in.w, (size_t)in.w * sizeof *planes);
-            turn_floats(l->window, base, turn, size, 1);
         }
     }
     sq_scales_finish(&scales);
@@ -378,9 +356,7 @@ enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float 
     if (st)
         return st;
     struct sq_touch touch = draw_touch(l, r);
-    int turn = sq_random_below(r, 8);
-    sq_features(&s->scene, &l->p.slots, &win, touch, l->features, l->window);
-    turn_floats(l->features, features, turn, l->p.size, (int)l->n_features);
-    st = draw_truth(l, s, &win, r, touch, turn, truth, lead_s, e);
-    return st ? st : draw_base(l, s, &win, touch, turn, lead_s, base, e);
+    sq_features(&s->scene, &l->p.slots, &win, touch, features, l->window);
+    st = draw_truth(l, s, &win, r, touch, features, truth, lead_s, e);
+    return st ? st : draw_base(l, s, &win, touch, lead_s, base, e);
 }

@@ -1,5 +1,5 @@
-/* Training samples: random windows of random starts of the given events, seen in the moving frame, turned,
- * mirrored and made stronger or weaker at random. */
+/* Training samples: random windows of random starts of the given events, seen in the moving frame and made stronger
+ * or weaker at random. */
 #ifndef SQ_MODEL_SAMPLE_H
 #define SQ_MODEL_SAMPLE_H
 
@@ -7,9 +7,11 @@
 #include "net.h"
 #include "scene.h"
 
+enum { SQ_LEADS_MOST = 32 }; /* of one sample */
+
 struct sq_sample_params {
     int size;          /* cells along one side of a window; even */
-    int leads;         /* leads drawn per sample */
+    int leads;         /* leads drawn per sample, up to SQ_LEADS_MOST */
     int most_lead_s;
     int most_stride;   /* frames may be thinned to every 1, ... most_stride-th */
     int most_step_s;   /* but never to more than this between frames */

@@ -2,6 +2,7 @@
 
 #include "core/instant.h"
 #include "core/log.h"
+#include "bank.h"
 #include "head.h"
 #include "recipe.h"
 #include "weights.h"
@@ -21,11 +22,11 @@ struct run {
     struct sq_lesson *all;  /* the events and their coarse twins */
     int n_coarse, n_all;
     struct sq_library *library;
+    struct sq_bank *bank;
     struct sq_kernels *kernels;
     struct sq_net_run *net_run;
     struct sq_weights weights;
     struct sq_optimiser optimiser;
-    struct sq_random random;
     float *gradient, *features, *truth, *base, *d_scores;
     int *lead_s;
     FILE *log;
@@ -128,6 +129,14 @@ static enum sq_status build_network(struct run *r, struct sq_err *e)
     return s ? s : arrays(r, e);
 }
 
+static enum sq_status open_bank(struct run *r, struct sq_err *e)
+{
+    const struct sq_recipe *q = &r->recipe;
+    const struct sq_bank_params p = {.seed = q->seed, .reuse = q->reuse, .size = q->sample.size,
+                                     .features = sq_net_features(&q->net), .leads = q->sample.leads, .edges = q->net.n_edge};
+    return sq_bank_create(r->library, &p, &r->bank, e);
+}
+
 /* Texts one under the other, the second under a heading. Frees the first. */
 static char *joined(char *a, const char *heading, const char *name, const char *b)
 {
@@ -192,8 +201,9 @@ static enum sq_status draw_batch(struct run *r, struct sq_err *e)
     const struct sq_sample_params *s = &r->recipe.sample;
     size_t cells = (size_t)s->size * (size_t)s->size, features = (size_t)sq_net_features(&r->recipe.net);
     enum sq_status st = SQ_OK;
+    int64_t first = r->optimiser.step * r->recipe.batch;
     for (int k = 0; k < r->recipe.batch && !st; k++)
-        st = sq_library_draw(r->library, &r->random, r->features + (size_t)k * cells * features,
+        st = sq_bank_take(r->bank, first + k, r->features + (size_t)k * cells * features,
                              r->truth + (size_t)(k * s->leads) * cells,
                              r->base + (size_t)(k * s->leads * s->n_edge) * cells, r->lead_s + k * s->leads, e);
     return st;
@@ -265,7 +275,7 @@ static enum sq_status save_checkpoint(struct run *r, struct sq_err *e)
 {
     char path[4096];
     sibling(r, ".ckpt", path);
-    struct sq_checkpoint c = {&r->optimiser, &r->random, r->weights.net.theta};
+    struct sq_checkpoint c = {&r->optimiser, r->weights.net.theta};
     r->saved = now_s();
     return sq_weights_write(path, &r->weights, &c, e);
 }
@@ -284,7 +294,7 @@ static enum sq_status resume(struct run *r, struct sq_err *e)
 {
     char path[4096];
     sibling(r, ".ckpt", path);
-    struct sq_checkpoint c = {&r->optimiser, &r->random, r->weights.net.theta};
+    struct sq_checkpoint c = {&r->optimiser, r->weights.net.theta};
     return sq_checkpoint_read(path, &r->weights, &c, e);
 }
 
@@ -344,6 +354,7 @@ static void finish(struct run *r)
     struct sq_weights *w = &r->weights;
     sq_net_run_destroy(&r->net_run);
     sq_kernels_destroy(&r->kernels);
+    sq_bank_destroy(&r->bank);
     sq_library_destroy(&r->library);
     sq_optimiser_finish(&r->optimiser);
     sq_net_finish(&w->net);
@@ -411,8 +422,9 @@ enum sq_status sq_train(const struct sq_train_params *p, const struct sq_event *
         s = sq_library_create(r.all, r.n_all, r.weights.beside.n ? &r.weights.beside : NULL, &r.recipe.sample, &r.library, e);
     }
     if (!s)
+        s = open_bank(&r, e);
+    if (!s)
         s = build_network(&r, e);
-    r.random = sq_random_seed(r.recipe.seed, 2);
     if (!s)
         describe(&r, events, n);
     if (!s && p->from)

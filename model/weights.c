@@ -125,9 +125,8 @@ static void put_beside(struct file *f, const struct sq_beside *b)
 static void put_checkpoint(struct file *f, const struct sq_checkpoint *c)
 {
     const struct sq_optimiser *o = c->optimiser;
-    double state[5] = {(double)o->step, (double)(c->random->state >> 32), (double)(c->random->state & 0xffffffff),
-                       (double)(c->random->stream >> 32), (double)(c->random->stream & 0xffffffff)};
-    put_doubles(f, "checkpoint", state, 5);
+    const double step = (double)o->step;
+    put_doubles(f, "checkpoint", &step, 1);
     put_array(f, "checkpoint.theta", c->theta, &o->n, 1);
     put_array(f, "checkpoint.m", o->m, &o->n, 1);
     put_array(f, "checkpoint.v", o->v, &o->n, 1);
@@ -412,13 +411,13 @@ enum sq_status sq_checkpoint_read(const char *path, const struct sq_weights *w, 
 {
     struct sq_net_shape shape;
     struct sq_optimiser *o = c->optimiser;
-    double state[5];
+    double step;
     int id;
     enum sq_status s = open_weights(path, &id, e);
     if (s)
         return s;
     s = get_shape(id, path, &shape, e);
-    if (!s && (memcmp(&shape, &w->net.shape, sizeof shape) || get_numbers(id, "checkpoint", state, 5) != 5))
+    if (!s && (memcmp(&shape, &w->net.shape, sizeof shape) || get_numbers(id, "checkpoint", &step, 1) != 1))
         s = sq_fail(e, SQ_FAILED, "%s: not a checkpoint of the network in the recipe", path);
     const char *name[] = {"checkpoint.theta", "checkpoint.m", "checkpoint.v", "checkpoint.average"};
     float *array[] = {c->theta, o->m, o->v, o->average};
@@ -427,9 +426,7 @@ enum sq_status sq_checkpoint_read(const char *path, const struct sq_weights *w, 
     nc_close(id);
     if (s)
         return s;
-    o->step = (int64_t)state[0];
-    c->random->state = (uint64_t)state[1] << 32 | (uint64_t)state[2];
-    c->random->stream = (uint64_t)state[3] << 32 | (uint64_t)state[4];
+    o->step = (int64_t)step;
     return SQ_OK;
 }
 

@@ -7,7 +7,6 @@
 #include "beside.h"
 #include "net.h"
 #include "optimiser.h"
-#include "random.h"
 
 #define SQ_WEIGHTS_VERSION 2
 
@@ -25,7 +24,6 @@ struct sq_weights {
 
 struct sq_checkpoint {
     struct sq_optimiser *optimiser;
-    struct sq_random *random;
     float *theta; /* the raw, not the averaged parameters (n_parameters) */
 };
 
