@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT = 512 }; /* samples; an hour of them is 6 MB each */
+/* Samples that are kept, of 6 MB each with four leads; and how many in a row are windows of one start. */
+enum { KEPT = 512, ROW = 4 };
 
 struct kept {
     int64_t number; /* of the sample, -1: none yet */
@@ -52,7 +53,8 @@ static int64_t choose(const struct sq_bank *b, int64_t use, struct sq_random *r)
 static enum sq_status fill(struct sq_bank *b, int64_t number, struct kept *k, struct sq_err *e)
 {
     size_t cells = (size_t)b->p.size * (size_t)b->p.size, leads = (size_t)b->p.leads;
-    struct sq_random r = sq_random_seed(b->p.seed, 2 * (uint64_t)number + 1);
+    struct sq_random r = sq_random_seed(b->p.seed, 4 * (uint64_t)number + 1);
+    struct sq_random which = sq_random_seed(b->p.seed, 4 * (uint64_t)(b->p.reuse > 1 ? number / ROW : number) + 3);
     enum sq_status s = SQ_OK;
     if (!k->features) {
         s = sq_alloc((void **)&k->features,
@@ -64,7 +66,7 @@ static enum sq_status fill(struct sq_bank *b, int64_t number, struct kept *k, st
         k->base = k->truth + cells * leads;
     }
     k->number = -1;
-    s = sq_library_draw(b->library, &r, k->features, k->truth, k->base, k->lead_s, e);
+    s = sq_library_draw(b->library, &which, &r, k->features, k->truth, k->base, k->lead_s, e);
     if (!s)
         k->number = number;
     return s;
@@ -99,7 +101,7 @@ static void turn_planes(const float *in, float *out, int turn, int size, int pla
 enum sq_status sq_bank_take(struct sq_bank *b, int64_t use, float *features, float *truth, float *base,
                             int *lead_s, struct sq_err *e)
 {
-    struct sq_random r = sq_random_seed(b->p.seed, 2 * (uint64_t)use);
+    struct sq_random r = sq_random_seed(b->p.seed, 4 * (uint64_t)use);
     int64_t number = choose(b, use, &r);
     struct kept *k = &b->kept[number % b->n];
     enum sq_status s = k->number == number ? SQ_OK : fill(b, number, k, e);

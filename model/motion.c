@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAMES = 10, PAIRS = 5, LEVELS = 5, ROUNDS = 3, LEAST_SIDE = 8 };
+enum { FRAMES = 10, PAIRS = 5, LEVELS = 5, ROUNDS = 3, ORIGIN_ROUNDS = 10, LEAST_SIDE = 8 };
 
 /* Chosen by the error of extrapolation (squall verify) on the development events. */
 static const float stiffness = 0.05f;  /* pull towards the wider window's answer, of the mean structure */
@@ -372,43 +372,64 @@ static inline float between(const float *a, int down, int right, float fy, float
     return top + fy * (bottom - top);
 }
 
-/* Both components at node coordinates (row y, column x), which are clamped to the field; `now`: what the brief
- * motion still has to say. */
-static inline void velocity(const struct sq_motion *m, float now, float y, float x, float *ret_v, float *ret_u)
+/* ---- trajectories -------------------------------------------------------------------------------------------- */
+
+/* For how long, in nodes per cell, each of the two velocities carries a parcel from the start to a time. */
+struct carried {
+    float now, lasting;
+};
+
+static struct carried carried_until(const struct sq_motion *m, double t_s)
+{
+    double now = m->lasting_u ? copysign(SQ_MOTION_FADE_S * (1 - exp(-fabs(t_s) / SQ_MOTION_FADE_S)), t_s) : t_s;
+    return (struct carried){(float)(now / m->cell), (float)((t_s - now) / m->cell)};
+}
+
+/* Displacement of the parcel that starts at node coordinates (row y, column x), which are clamped to the field. */
+static inline void displace(const struct sq_motion *m, struct carried c, float y, float x, float *ret_dy, float *ret_dx)
 {
     y = clampf(y, 0, (float)(m->my - 1));
     x = clampf(x, 0, (float)(m->mx - 1));
     int i = (int)y, j = (int)x, down = i + 1 < m->my ? m->mx : 0, right = j + 1 < m->mx ? 1 : 0, at = i * m->mx + j;
     float fy = y - (float)i, fx = x - (float)j;
-    *ret_u = between(m->u + at, down, right, fy, fx);
-    *ret_v = between(m->v + at, down, right, fy, fx);
+    *ret_dx = c.now * between(m->u + at, down, right, fy, fx);
+    *ret_dy = c.now * between(m->v + at, down, right, fy, fx);
     if (m->lasting_u) {
-        *ret_u = now * *ret_u + (1 - now) * between(m->lasting_u + at, down, right, fy, fx);
-        *ret_v = now * *ret_v + (1 - now) * between(m->lasting_v + at, down, right, fy, fx);
+        *ret_dx += c.lasting * between(m->lasting_u + at, down, right, fy, fx);
+        *ret_dy += c.lasting * between(m->lasting_v + at, down, right, fy, fx);
     }
 }
 
-void sq_motion_trace(const struct sq_motion *m, double from_s, double dt_s, float *dx, float *dy)
+void sq_motion_ahead(const struct sq_motion *m, double t_s, float *dx, float *dy)
 {
-    const double most_step_s = 300;
-    double left = dt_s - from_s;
-    int steps = (int)ceil(fabs(left) / most_step_s);
-    float cell = (float)m->cell, h = steps ? (float)(left / steps) / cell : 0;
+    struct carried c = carried_until(m, t_s);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < m->my; i++)
         for (int j = 0; j < m->mx; j++) {
             int k = i * m->mx + j;
-            float y = (float)i, x = (float)j, u, v;
-            if (from_s != 0)
-                y += dy[k] / cell, x += dx[k] / cell;
-            for (int s = 0; s < steps; s++) { /* midpoint rule */
-                float now = expf(-(float)((fabs(from_s) + fabs(left) * (s + 0.5) / steps) / SQ_MOTION_FADE_S));
-                velocity(m, now, y, x, &v, &u);
-                velocity(m, now, y + 0.5f * h * v, x + 0.5f * h * u, &v, &u);
-                y += h * v;
-                x += h * u;
+            displace(m, c, (float)i, (float)j, &dy[k], &dx[k]);
+            dx[k] *= (float)m->cell;
+            dy[k] *= (float)m->cell;
+        }
+}
+
+/* The start x solves x + D(x) = node. The half step of the fixed point converges where parcels come together, too, short
+ * of meeting: there nothing can be said, and ten rounds keep to the neighbourhood. */
+void sq_motion_origin(const struct sq_motion *m, double t_s, float *dx, float *dy)
+{
+    struct carried c = carried_until(m, t_s);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < m->my; i++)
+        for (int j = 0; j < m->mx; j++) {
+            int k = i * m->mx + j;
+            float y = (float)i, x = (float)j, v, u;
+            for (int round = 0; round < ORIGIN_ROUNDS; round++) {
+                float part = round ? 0.5f : 1;
+                displace(m, c, y, x, &v, &u);
+                y += part * ((float)i - v - y);
+                x += part * ((float)j - u - x);
             }
-            dy[k] = (y - (float)i) * cell;
-            dx[k] = (x - (float)j) * cell;
+            dx[k] = (x - (float)j) * (float)m->cell;
+            dy[k] = (y - (float)i) * (float)m->cell;
         }
 }

@@ -7,13 +7,17 @@
  *
  * There are two fields: frames minutes apart tell where echoes go now, frames a third of an hour apart where the
  * rain that lasts goes. The velocity fades from the first to the second, exp(-t / SQ_MOTION_FADE_S) of it being the
- * first. On the development events one field alone is worse: minutes at an hour, a third of an hour at 15 min. */
+ * first. On the development events one field alone is worse: minutes at an hour, a third of an hour at 15 min.
+ *
+ * The fields move with the rain: a parcel keeps its own velocity, as in Lagrangian persistence (U. Germann and I. Zawadzki
+ * 2002) it keeps its rate, so that at time t it is at x + D(t, x), D the integral of its two velocities. Fields that stand
+ * still while the rain moves through them extrapolate worse at every lead. */
 #ifndef SQ_MODEL_MOTION_H
 #define SQ_MODEL_MOTION_H
 
 #include "core/cube.h"
 
-#define SQ_MOTION_FADE_S 900
+#define SQ_MOTION_FADE_S 2500
 
 struct sq_motion {
     int nx, ny;   /* cells of the grid */
@@ -29,10 +33,12 @@ enum sq_status sq_motion_estimate(const struct sq_cube *c, int newest, int step_
                                   struct sq_err *e) SQ_CHECK;
 void sq_motion_finish(struct sq_motion *m);
 
-/* Displacements along trajectories dt_s seconds from the start, at the nodes: to where a parcel goes (dt_s > 0) or
- * from where it came (dt_s < 0), with the velocity of that time; dx, dy are (my, mx), cells. They are continued from
- * the displacements of `from_s` that dx, dy hold (same sign, shorter); from_s = 0 starts anew. */
-void sq_motion_trace(const struct sq_motion *m, double from_s, double dt_s, float *dx, float *dy);
+/* Displacements, at the nodes, of the parcels that are there at the start: to where they are at time t_s, earlier where
+ * t_s < 0. dx, dy are (my, mx), cells. */
+void sq_motion_ahead(const struct sq_motion *m, double t_s, float *dx, float *dy);
+
+/* Displacements of the parcels that are at the nodes at time t_s: to where they were at the start. */
+void sq_motion_origin(const struct sq_motion *m, double t_s, float *dx, float *dy);
 
 /* A node field at a cell: bilinear, constant beyond the outer nodes. */
 float sq_motion_at(const struct sq_motion *m, const float *node, float row, float col);

@@ -230,14 +230,6 @@ static enum sq_status extrapolate(struct sq_nowcast *n, struct sq_lead *ret, str
 
 /* ---- one lead -------------------------------------------------------------------------------------------------- */
 
-/* Steady trajectories are continued from lead to lead. */
-static void trace_to(struct sq_nowcast *n, int lead_s)
-{
-    double from = lead_s >= n->traced_s ? n->traced_s : 0;
-    sq_motion_trace(&n->scene.motion, -from, -(double)lead_s, n->back_x, n->back_y);
-    n->traced_s = lead_s;
-}
-
 enum sq_status sq_nowcast_lead(struct sq_nowcast *n, int lead_index, struct sq_lead *ret, struct sq_err *e)
 {
     int lead_s = n->f->lead_s[lead_index];
@@ -245,7 +237,8 @@ enum sq_status sq_nowcast_lead(struct sq_nowcast *n, int lead_index, struct sq_l
         certain(n->f, n->composite, ret);
         return SQ_OK;
     }
-    trace_to(n, lead_s);
+    sq_motion_origin(&n->scene.motion, lead_s, n->back_x, n->back_y);
+    n->traced_s = lead_s;
     if (n->method == SQ_METHOD_EXTRAPOLATION)
         return extrapolate(n, ret, e);
     enum sq_status s = n->far ? sq_far_lead(n->far, lead_s, e) : SQ_OK;

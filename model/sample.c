@@ -195,7 +195,7 @@ static enum sq_status trace_ahead(struct start *s, int frame, const float **ret,
         if (st)
             return st;
         double dt = (double)(s->cube->frame[frame].time - s->cube->frame[s->frame].time);
-        sq_motion_trace(m, 0, dt, *slot, *slot + nodes);
+        sq_motion_ahead(m, dt, *slot, *slot + nodes);
     }
     *ret = *slot;
     return SQ_OK;
@@ -227,25 +227,47 @@ static int place(struct sq_random *r, int n, int size)
 }
 
 /* Windows with rain are preferred, dry ones are not left out. */
-static struct start *choose(struct sq_library *l, struct sq_random *r, struct sq_window *win)
+static bool worth(const struct start *s, const struct sq_window *win, float keep, struct sq_random *r)
+{
+    float seen, wet;
+    survey(s, win, &seen, &wet);
+    return seen >= 0.3f && sq_random_uniform(r) < (0.03f + 4 * wet) * keep;
+}
+
+static void place_window(const struct sq_library *l, const struct start *s, struct sq_random *r, struct sq_window *win)
+{
+    win->h = win->w = l->p.size;
+    win->row = place(r, s->cube->grid.ny, win->h);
+    win->col = place(r, s->cube->grid.nx, win->w);
+}
+
+enum { ATTEMPTS = 100 };
+
+/* A start is drawn as often as a window of it would be. */
+static struct start *choose_start(struct sq_library *l, struct sq_random *r)
 {
     struct start *s = NULL;
-    win->h = win->w = l->p.size;
-    for (int attempt = 0; attempt < 100; attempt++) {
+    struct sq_window win;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         int k = 0;
         for (double at = sq_random_uniform(r) * l->mass[l->n_event - 1]; k < l->n_event - 1 && at >= l->mass[k];)
             k++;
         if (l->first[k] == l->first[k + 1])
             continue;
         s = &l->start[l->first[k] + sq_random_below(r, l->first[k + 1] - l->first[k])];
-        win->row = place(r, s->cube->grid.ny, win->h);
-        win->col = place(r, s->cube->grid.nx, win->w);
-        float seen, wet;
-        survey(s, win, &seen, &wet);
-        if (seen >= 0.3f && sq_random_uniform(r) < (0.03f + 4 * wet) * s->keep)
+        place_window(l, s, r, &win);
+        if (worth(s, &win, s->keep, r))
             break;
     }
     return s;
+}
+
+static void choose_window(const struct sq_library *l, const struct start *s, struct sq_random *r, struct sq_window *win)
+{
+    int attempt = 0;
+    do {
+        place_window(l, s, r, win);
+    } while (!worth(s, win, 1, r) && ++attempt < ATTEMPTS);
 }
 
 /* The newest observation stands for what can be forecast: cells never observed do not count. */
@@ -347,14 +369,15 @@ static struct sq_touch draw_touch(const struct sq_library *l, struct sq_random *
     return t;
 }
 
-enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, float *base,
-                               int *lead_s, struct sq_err *e)
+enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *which, struct sq_random *r, float *features,
+                               float *truth, float *base, int *lead_s, struct sq_err *e)
 {
     struct sq_window win;
-    struct start *s = choose(l, r, &win);
+    struct start *s = choose_start(l, which);
     enum sq_status st = make_ready(l, s, e);
     if (st)
         return st;
+    choose_window(l, s, r, &win);
     struct sq_touch touch = draw_touch(l, r);
     sq_features(&s->scene, &l->p.slots, &win, touch, features, l->window);
     st = draw_truth(l, s, &win, r, touch, features, truth, lead_s, e);

@@ -41,11 +41,12 @@ enum sq_status sq_library_create(const struct sq_lesson *lessons, int n_lessons,
 void sq_library_destroy(struct sq_library **l);
 int sq_library_starts(const struct sq_library *l);
 
-/* One sample: features (size, size, F), F = SQ_FEATURES(slots) and two for each plane beside the radar;
+/* One sample. `which` draws its start, `r` all else: samples of one start are cheaper than of several, whose motion is
+ * yet to be estimated. Features (size, size, F), F = SQ_FEATURES(slots) and two for each plane beside the radar;
  * truth (leads, size, size), mm/h, NaN = does not count; base (leads, n_edge, size, size), probabilities of near advection
  * with errors of amount, these as of the rain before it was made stronger; and lead_s (leads); a start with fewer leads
  * repeats some as NaN. */
-enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *r, float *features, float *truth, float *base,
-                               int *lead_s, struct sq_err *e) SQ_CHECK;
+enum sq_status sq_library_draw(struct sq_library *l, struct sq_random *which, struct sq_random *r, float *features,
+                               float *truth, float *base, int *lead_s, struct sq_err *e) SQ_CHECK;
 
 #endif

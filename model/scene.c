@@ -17,17 +17,12 @@ static enum sq_status trace_back(struct sq_scene *s, struct sq_err *e)
     enum sq_status st = sq_alloc((void **)&s->back_x[0], 2 * (size_t)s->slots.n * nodes, sizeof(float), "trajectories", e);
     if (st)
         return st;
-    double before = 0;
     for (int k = 0; k < s->slots.n; k++) {
         s->back_x[k] = s->back_x[0] + 2 * (size_t)k * nodes;
         s->back_y[k] = s->back_x[k] + nodes;
-        double dt = k && s->slot[k] >= 0 ? (double)(s->cube->frame[s->slot[k]].time - s->cube->frame[s->newest].time)
-                                         : before;
-        if (k)
-            memcpy(s->back_x[k], s->back_x[k - 1], 2 * nodes * sizeof(float));
-        if (dt != before)
-            sq_motion_trace(&s->motion, before, dt, s->back_x[k], s->back_y[k]);
-        before = dt;
+        if (k && s->slot[k] >= 0)
+            sq_motion_ahead(&s->motion, (double)(s->cube->frame[s->slot[k]].time - s->cube->frame[s->newest].time),
+                            s->back_x[k], s->back_y[k]);
     }
     return SQ_OK;
 }

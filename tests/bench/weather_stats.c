@@ -186,7 +186,7 @@ static enum sq_status follow(const struct sq_cube *c, int k, double (*sum)[LAGS]
         int to = sq_cube_find(c, c->frame[k].time + (int64_t)lag_s, 30);
         if (to < 0)
             continue;
-        sq_motion_trace(&m, 0, -lag_s, dx, dx + nodes);
+        sq_motion_origin(&m, lag_s, dx, dx + nodes);
         sq_carry(c->frame[k].rate_mmh, &m, dx, dx + nodes, &all, true, carried);
         for (int j = 0; j < SCALES && !s; j++)
             s = band_sums(&c->grid, carried, c->frame[to].rate_mmh, side_of(c, j), sum[j][l], e);
