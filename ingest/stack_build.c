@@ -1,6 +1,5 @@
 /* From files to a stack: what is picked, what of it is kept from the last time, and the rest. */
-#include "listing.h"
-#include "stack_parts.h"
+#include "stack_build.h"
 
 #include "core/config.h"
 #include "core/instant.h"
@@ -13,43 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define KEEP_BYTES ((size_t)1 << 30)
 #define CACHE_BYTES ((int64_t)4 << 30)
-
-struct sq_stacker {
-    struct sq_stack_def def;
-    struct sq_read_params read;
-    struct sq_grid target;
-    bool has_target;
-    char *elevation, *cache;
-    int64_t cache_bytes;
-    int workers;
-    struct sq_store store;
-    struct sq_listing *known; /* NULL: not yet */
-    struct sq_places places[SQ_STACK_GRIDS];
-    unsigned now; /* builds so far */
-    struct sq_plans plans;
-};
-
-/* One build. */
-struct build {
-    struct sq_stacker *s;
-    struct sq_inputs *in;
-    int n; /* frames */
-    const struct sq_frame_info **frame;
-    bool *broken;
-    struct sq_stack *stack;
-    struct sq_pick *pick;    /* [n_planes] */
-    struct sq_kept **kept;   /* [n_planes][2]: what the picks are made of */
-    struct sq_quality_report *report; /* [n_planes]: of radar frames, beside others */
-    enum sq_fault *verdict;  /* [n]: why a frame is of no use */
-    enum sq_fault *fault;    /* [n_planes]: why the frame that was picked first was of none */
-    struct sq_load *load;    /* to be filled, at most 2 n_planes */
-    int n_load;
-    char fields[65];         /* SHA-256 of the user's table of model fields; "": our own */
-};
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
@@ -115,49 +80,10 @@ size_t sq_stacker_bytes(const struct sq_stacker *s)
     return s->store.bytes;
 }
 
-/* ---- keys ---------------------------------------------------------------------------------------------- */
-
-static void key_of(const char *text, int n, char ret[SQ_KEPT_KEY])
-{
-    char hex[65];
-    sq_sha256(text, (size_t)n, hex);
-    memcpy(ret, hex, SQ_KEPT_KEY - 1);
-    ret[SQ_KEPT_KEY - 1] = '\0';
-}
-
-static int print_grid(char *out, size_t size, const struct sq_grid *g)
-{
-    return snprintf(out, size, "%d %d %.17g %.17g %.17g %.17g %s", g->nx, g->ny, g->x0, g->y0, g->dx, g->dy, g->crs);
-}
-
-/* Everything that a plane of frame i depends on. False where its file is gone. */
-static bool frame_key(const struct build *b, int i, int grid, const struct sq_plan *plan, char ret[SQ_KEPT_KEY])
-{
-    const struct sq_frame_info *f = b->frame[i];
-    const struct sq_read_params *p = &b->s->read;
-    const struct sq_quality_params *q = &p->quality;
-    const struct sq_window none = {0}, *w = plan->part ? &plan->part->window : &none;
-    char full[SQ_PATH_MAX], g[SQ_CRS_MAX + 128], text[2 * SQ_PATH_MAX + SQ_CRS_MAX + 1024];
-    struct stat st;
-    if (stat(f->file, &st) || !realpath(f->file, full))
-        return false;
-    const char *member = f->path + strlen(f->file);
-    print_grid(g, sizeof g, &b->stack->grid[grid].grid);
-    int n = snprintf(text, sizeof text,
-                     SQ_VERSION " %s|%s|%lld %lld.%09ld|%d %d %s %s %s %s|%lld %lld %d|%d|%g %g %g %g %g %g|%g %d %d %d|%d %d %d %d|%s|%s",
-                     full, member, (long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec,
-                     f->index, (int)f->kind, f->source, f->product, f->channel, f->units, (long long)f->time,
-                     (long long)f->reference_time, f->interval_s, (int)plan->method, p->zr_a, p->zr_b, p->rate_cap_mmh,
-                     p->dbz_cap, p->range_km, p->cloud_top_m, q->spike_ratio, q->speckle_cells, q->stripe_cells, q->spoke_cells,
-                     w->row, w->col, w->ny, w->nx, f->kind == SQ_KIND_MODEL ? b->fields : "", g);
-    key_of(text, n, ret);
-    return true;
-}
-
 /* ---- what is wanted ------------------------------------------------------------------------------------ */
 
 /* The plane of frame i, as kept or to be loaded. Sets *ret_why where there will be none. */
-static enum sq_status want_frame(struct build *b, int source, int i, struct sq_kept **ret, enum sq_stack_why *ret_why,
+static enum sq_status want_frame(struct sq_build *b, int source, int i, struct sq_kept **ret, enum sq_stack_why *ret_why,
                                  struct sq_err *e)
 {
     const struct sq_stack_source *d = &b->s->def.source[source];
@@ -172,7 +98,7 @@ static enum sq_status want_frame(struct build *b, int source, int i, struct sq_k
     *ret_why = plan->outside ? SQ_STACK_OUTSIDE : SQ_STACK_USED;
     if (plan->outside)
         return SQ_OK;
-    if (!frame_key(b, i, grid, plan, key)) {
+    if (!sq_build_frame_key(b, i, grid, plan, key)) {
         *ret_why = SQ_STACK_BROKEN;
         return SQ_OK;
     }
@@ -188,7 +114,7 @@ static enum sq_status want_frame(struct build *b, int source, int i, struct sq_k
 }
 
 /* Picks for plane k of a source, and asks for its frames. */
-static enum sq_status want_plane(struct build *b, int source, int channel, int slice, bool *ret_broken, struct sq_err *e)
+static enum sq_status want_plane(struct sq_build *b, int source, int channel, int slice, bool *ret_broken, struct sq_err *e)
 {
     const struct sq_stack_source *d = &b->s->def.source[source];
     struct sq_stack_plane *p = sq_stack_at(b->stack, source, channel, slice);
@@ -205,7 +131,7 @@ static enum sq_status want_plane(struct build *b, int source, int channel, int s
     return status;
 }
 
-static enum sq_status want_all(struct build *b, bool *ret_broken, struct sq_err *e)
+static enum sq_status want_all(struct sq_build *b, bool *ret_broken, struct sq_err *e)
 {
     enum sq_status status = SQ_OK;
     *ret_broken = false;
@@ -232,7 +158,7 @@ static int by_file(const void *a, const void *b, void *in)
 }
 
 /* Loads what is picked. A frame that cannot be read makes room for the next one, until all that is picked is there. */
-static enum sq_status load_all(struct build *b, struct sq_err *e)
+static enum sq_status load_all(struct sq_build *b, struct sq_err *e)
 {
     const struct sq_load_params p = {b->in, b->s->cache, b->s->workers};
     enum sq_status status;
@@ -251,109 +177,15 @@ static enum sq_status load_all(struct build *b, struct sq_err *e)
     return status;
 }
 
-/* ---- radar frames beside one another ------------------------------------------------------------------- */
-
-/* The frames that serve the slices of a channel, each once, rising in time; returns how many. */
-static int slots_of(struct build *b, int source, int channel, struct sq_slot *slot, int *frame)
-{
-    int n = 0;
-    for (int k = b->s->def.source[source].n_slices - 1; k >= 0; k--) {
-        const struct sq_stack_plane *p = sq_stack_at(b->stack, source, channel, k);
-        const size_t at = (size_t)(p - b->stack->plane);
-        const int i = b->pick[at].frame[0];
-        if (p->why != SQ_STACK_USED || (n && frame[n - 1] == i))
-            continue;
-        frame[n] = i;
-        slot[n++] = (struct sq_slot){b->frame[i]->time, b->frame[i]->path, b->kept[2 * at], {{0}, SQ_FAULT_NONE}, NULL};
-    }
-    return n;
-}
-
-/* The values that are left of a frame, as a plane of their own: they depend on the frames beside. */
-static enum sq_status keep_changed(struct build *b, const struct sq_slot *slot, int n, int k, struct sq_kept **ret,
-                                   struct sq_err *e)
-{
-    char text[(SQ_STACK_SLICES + 2) * SQ_KEPT_KEY], key[SQ_KEPT_KEY];
-    const size_t cells = slot[k].kept->cells;
-    bool fresh;
-    int at = snprintf(text, sizeof text, "beside %s", slot[k].kept->key);
-    for (int i = 0; i < n; i++)
-        at += snprintf(text + at, sizeof text - (size_t)at, " %s", slot[i].kept->key);
-    key_of(text, at, key);
-    enum sq_status status = sq_store_get(&b->s->store, key, cells, ret, &fresh, e);
-    if (status)
-        return status;
-    (*ret)->used = b->s->now;
-    if (!fresh)
-        return SQ_OK;
-    size_t seen = 0;
-    memcpy((*ret)->value, slot[k].changed, cells * sizeof *slot[k].changed);
-    for (size_t i = 0; i < cells; i++)
-        seen += !isnan((*ret)->value[i]);
-    (*ret)->seen.coverage = (double)seen / (double)cells;
-    (*ret)->why = SQ_STACK_USED;
-    return SQ_OK;
-}
-
-/* What was found in frame `frame[k]` is said of the planes that it serves. */
-static enum sq_status apply(struct build *b, int source, int channel, const struct sq_slot *slot, const int *frame, int n,
-                            int k, struct sq_err *e)
-{
-    struct sq_kept *changed = NULL;
-    enum sq_status status = slot[k].changed ? keep_changed(b, slot, n, k, &changed, e) : SQ_OK;
-    for (int i = 0; i < b->s->def.source[source].n_slices && !status; i++) {
-        const struct sq_stack_plane *p = sq_stack_at(b->stack, source, channel, i);
-        const size_t at = (size_t)(p - b->stack->plane);
-        if (p->why != SQ_STACK_USED || b->pick[at].frame[0] != frame[k])
-            continue;
-        b->report[at] = slot[k].report;
-        if (changed)
-            b->kept[2 * at] = changed;
-    }
-    return status;
-}
-
-static enum sq_status judge_channel(struct build *b, int source, int channel, bool *ret_faulty, struct sq_err *e)
-{
-    struct sq_slot slot[SQ_STACK_SLICES];
-    int frame[SQ_STACK_SLICES];
-    const int n = slots_of(b, source, channel, slot, frame);
-    enum sq_status status = n > 1 ? sq_stack_judge(&b->stack->grid[b->stack->grid_of[source]].grid, slot, n, e) : SQ_OK;
-    for (int k = 0; k < n && n > 1; k++) {
-        if (!status)
-            status = apply(b, source, channel, slot, frame, n, k, e);
-        if (!status && slot[k].report.frame) {
-            b->broken[frame[k]] = *ret_faulty = true;
-            b->verdict[frame[k]] = slot[k].report.frame;
-        }
-        free(slot[k].changed);
-    }
-    return status;
-}
-
-/* Why planes will be served by other frames, of whatever channel the verdict was. */
-static void note_verdicts(struct build *b)
-{
-    for (size_t k = 0; k < b->stack->n_planes; k++)
-        if (b->stack->plane[k].why == SQ_STACK_USED && b->pick[k].why == SQ_STACK_USED && !b->fault[k])
-            b->fault[k] = b->verdict[b->pick[k].frame[0]];
-}
-
 /* Loads, and judges radar frames; one of no use makes room for the next one, until all that is picked is good. */
-static enum sq_status load_good(struct build *b, struct sq_err *e)
+static enum sq_status load_good(struct sq_build *b, struct sq_err *e)
 {
     enum sq_status status;
-    bool faulty;
+    bool faulty = false;
     do {
         status = load_all(b, e);
-        faulty = false;
-        memset(b->report, 0, b->stack->n_planes * sizeof *b->report);
-        for (int i = 0; i < b->s->def.n_sources && b->s->read.quality.frames; i++) {
-            const struct sq_stack_source *d = &b->s->def.source[i];
-            for (int c = 0; c < d->n_channels && d->kind == SQ_STACK_RADAR && !status; c++)
-                status = judge_channel(b, i, c, &faulty, e);
-        }
-        note_verdicts(b);
+        if (!status)
+            status = sq_build_judge(b, &faulty, e);
     } while (!status && faulty);
     return status;
 }
@@ -368,13 +200,13 @@ static void take_path(const char *path, char *out, size_t size)
 }
 
 /* Between two leads of a run: 1 - weight of the first. */
-static enum sq_status mix(struct build *b, struct sq_kept *const from[2], float weight, struct sq_kept **ret,
+static enum sq_status mix(struct sq_build *b, struct sq_kept *const from[2], float weight, struct sq_kept **ret,
                           struct sq_err *e)
 {
     char text[2 * SQ_KEPT_KEY + 40], key[SQ_KEPT_KEY];
     bool fresh;
     const size_t cells = from[0]->cells;
-    key_of(text, snprintf(text, sizeof text, "mix %s %s %.9g", from[0]->key, from[1]->key, (double)weight), key);
+    sq_build_key(text, snprintf(text, sizeof text, "mix %s %s %.9g", from[0]->key, from[1]->key, (double)weight), key);
     enum sq_status status = sq_store_get(&b->s->store, key, cells, ret, &fresh, e);
     if (status)
         return status;
@@ -392,7 +224,7 @@ static enum sq_status mix(struct build *b, struct sq_kept *const from[2], float 
     return SQ_OK;
 }
 
-static enum sq_status settle_plane(struct build *b, size_t k, bool model, struct sq_err *e)
+static enum sq_status settle_plane(struct sq_build *b, size_t k, bool model, struct sq_err *e)
 {
     struct sq_stack_plane *p = &b->stack->plane[k];
     const struct sq_pick *pick = &b->pick[k];
@@ -423,7 +255,7 @@ static enum sq_status settle_plane(struct build *b, size_t k, bool model, struct
 }
 
 /* A plane of place and time; what does not change from one build to the next is kept. */
-static enum sq_status compute(struct build *b, int source, int channel, int slice, struct sq_err *e)
+static enum sq_status compute(struct sq_build *b, int source, int channel, int slice, struct sq_err *e)
 {
     const char *name = b->s->def.source[source].channel[channel];
     const struct sq_grid *g = &b->stack->grid[b->stack->grid_of[source]].grid;
@@ -433,8 +265,8 @@ static enum sq_status compute(struct build *b, int source, int channel, int slic
     struct sq_kept *k = NULL;
     bool fresh, known = true;
     int n = snprintf(text, sizeof text, "computed %s %lld ", name, sq_stack_moves(name) ? (long long)p->valid_time : 0);
-    n += print_grid(text + n, sizeof text - (size_t)n, g);
-    key_of(text, n, key);
+    n += sq_build_print_grid(text + n, sizeof text - (size_t)n, g);
+    sq_build_key(text, n, key);
     enum sq_status status = sq_store_get(&b->s->store, key, sq_grid_cells(g), &k, &fresh, e);
     if (status)
         return status;
@@ -460,7 +292,7 @@ static enum sq_status compute(struct build *b, int source, int channel, int slic
     return SQ_OK;
 }
 
-static enum sq_status settle_all(struct build *b, struct sq_err *e)
+static enum sq_status settle_all(struct sq_build *b, struct sq_err *e)
 {
     enum sq_status status = SQ_OK;
     for (int i = 0; i < b->s->def.n_sources; i++) {
@@ -478,7 +310,7 @@ static enum sq_status settle_all(struct build *b, struct sq_err *e)
 /* ---- a build ------------------------------------------------------------------------------------------- */
 
 /* The frames, and the target: where none was named, the grid of the newest radar frame that was there. */
-static enum sq_status take_inputs(struct build *b, int64_t at, struct sq_err *e)
+static enum sq_status take_inputs(struct sq_build *b, int64_t at, struct sq_err *e)
 {
     struct sq_stacker *s = b->s;
     b->n = sq_inputs_count(b->in);
@@ -498,7 +330,7 @@ static enum sq_status take_inputs(struct build *b, int64_t at, struct sq_err *e)
     return status;
 }
 
-static enum sq_status take_fields(struct build *b, struct sq_err *e)
+static enum sq_status take_fields(struct sq_build *b, struct sq_err *e)
 {
     const char *path = b->s->read.model_fields;
     char *text = NULL;
@@ -514,7 +346,7 @@ static enum sq_status take_fields(struct build *b, struct sq_err *e)
 
 /* The list of files of the build before, or of the call before; another one where the table of model fields, by which
  * files are listed, has changed. */
-static enum sq_status open_inputs(struct build *b, char *const *paths, int n_paths, struct sq_err *e)
+static enum sq_status open_inputs(struct sq_build *b, char *const *paths, int n_paths, struct sq_err *e)
 {
     struct sq_stacker *s = b->s;
     char key[128];
@@ -531,7 +363,7 @@ static enum sq_status open_inputs(struct build *b, char *const *paths, int n_pat
     return status;
 }
 
-static enum sq_status prepare(struct build *b, int64_t at, struct sq_err *e)
+static enum sq_status prepare(struct sq_build *b, int64_t at, struct sq_err *e)
 {
     enum sq_status status = take_inputs(b, at, e);
     if (!status)
@@ -562,7 +394,7 @@ enum sq_status sq_stacker_build(struct sq_stacker *s, char *const *paths, int n_
                                 struct sq_stack *ret, struct sq_err *e)
 {
     struct sq_stack stack = {0};
-    struct build b = {.s = s, .stack = &stack};
+    struct sq_build b = {.s = s, .stack = &stack};
     char text[32];
     if (s->plans.n > SQ_PLANS_MAX)
         sq_plans_drop(&s->plans);
