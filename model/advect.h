@@ -29,7 +29,7 @@ void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, do
 size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s);
 
 /* Far: shares on cells 4 times as wide, the whole grid at once, for it is smooth and sees far. */
-#define SQ_FAR_SHARE 0.18f /* of far in advection */
+#define SQ_FAR_SHARE 0.14f /* of far in advection at an hour; in proportion to lead */
 struct sq_far;
 /* `newest` (ny, nx). Caller destroys. */
 enum sq_status sq_far_create(const struct sq_cube *c, const float *newest, const float *edge, int n, struct sq_far **ret,

@@ -142,6 +142,13 @@ void sq_nowcast_base(const struct sq_nowcast *n, double lead_s, const struct sq_
     sq_amounts_pool(&n->amounts, &n->scales, lead_s, win, n->edge, n->n_edge, ret, tmp);
 }
 
+/* A share that is known at an hour, in proportion to lead. */
+static float share_at(float hour, int lead_s)
+{
+    float share = hour * (float)lead_s / 3600;
+    return share < 1 ? share : 1;
+}
+
 /* The distribution of the source in the moving frame: advection's, or the network's and some of advection's. */
 static void block_source(const struct sq_nowcast *n, struct carry_block *b, int lead_s)
 {
@@ -153,11 +160,10 @@ static void block_source(const struct sq_nowcast *n, struct carry_block *b, int 
     if (!n->far)
         return;
     sq_far_put(n->far, &b->source, far);
-    pool(base, far, SQ_FAR_SHARE, planes);
+    pool(base, far, share_at(SQ_FAR_SHARE, lead_s), planes);
     if (n->hidden) {
-        float share = n->weights->advection_share * (float)lead_s / 3600;
         sq_area_apply(&n->area, &n->weights->net.shape, lead_s, cells, b->p);
-        pool(b->p, base, share < 1 ? share : 1, planes);
+        pool(b->p, base, share_at(n->weights->advection_share, lead_s), planes);
     }
 }
 
