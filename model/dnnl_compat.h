@@ -13,6 +13,16 @@ struct descs {
     dnnl_status_t status;
 };
 
+/* The instruction sets that are used; the first call of all, since oneDNN then settles on them. 2.6 computes some gradients
+ * of weights wrongly with AMX (dilation 2, channels that are no multiple of 16), and does without it. */
+static inline dnnl_cpu_isa_t usable_isa(void)
+{
+#if DNNL_VERSION_MAJOR < 3
+    (void)dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core_bf16); /* refused where it was settled before */
+#endif
+    return dnnl_get_effective_cpu_isa();
+}
+
 #if DNNL_VERSION_MAJOR >= 3
 
 typedef const_dnnl_memory_desc_t desc_view;
