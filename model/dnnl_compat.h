@@ -4,6 +4,7 @@
 #define SQ_MODEL_DNNL_COMPAT_H
 
 #include <oneapi/dnnl/dnnl.h>
+#include <string.h>
 
 /* The descriptors that one primitive is described with. The first failure stays in `status`; views live as
  * long as the set. Zeroed is empty. */
@@ -12,16 +13,6 @@ struct descs {
     int n;
     dnnl_status_t status;
 };
-
-/* The instruction sets that are used; the first call of all, since oneDNN then settles on them. 2.6 computes some gradients
- * of weights wrongly with AMX (dilation 2, channels that are no multiple of 16), and does without it. */
-static inline dnnl_cpu_isa_t usable_isa(void)
-{
-#if DNNL_VERSION_MAJOR < 3
-    (void)dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core_bf16); /* refused where it was settled before */
-#endif
-    return dnnl_get_effective_cpu_isa();
-}
 
 #if DNNL_VERSION_MAJOR >= 3
 
@@ -123,6 +114,28 @@ static inline dnnl_status_t describe_forward(dnnl_primitive_desc_t *ret, dnnl_en
     return s ? s : dnnl_primitive_desc_create(ret, &d, attr, engine, NULL);
 }
 
+/* The first implementation whose name does not hold `without`. */
+static inline dnnl_status_t describe_without(dnnl_primitive_desc_t *ret, const_dnnl_op_desc_t d, const char *without,
+                                             dnnl_engine_t engine, const_dnnl_primitive_desc_t hint,
+                                             const_dnnl_primitive_attr_t attr)
+{
+    dnnl_primitive_desc_iterator_t i = NULL;
+    dnnl_status_t s = dnnl_primitive_desc_iterator_create(&i, d, attr, engine, hint);
+    for (; !s; s = dnnl_primitive_desc_iterator_next(i)) {
+        const char *name = "";
+        dnnl_primitive_desc_t pd = dnnl_primitive_desc_iterator_fetch(i);
+        dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
+        if (!strstr(name, without)) {
+            *ret = pd;
+            break;
+        }
+        dnnl_primitive_desc_destroy(pd);
+    }
+    dnnl_primitive_desc_iterator_destroy(i);
+    return s == dnnl_iterator_ends ? dnnl_unimplemented : s;
+}
+
+/* With AMX, 2.6 computes some gradients of weights wrongly (dilation 2, channels that are no multiple of 16): without. */
 static inline dnnl_status_t describe_weights(dnnl_primitive_desc_t *ret, dnnl_engine_t engine, desc_view x,
                                              desc_view dw, desc_view db, desc_view dy,
                                              const dnnl_dims_t dilate, const dnnl_dims_t pad,
@@ -133,7 +146,7 @@ static inline dnnl_status_t describe_weights(dnnl_primitive_desc_t *ret, dnnl_en
     dnnl_convolution_desc_t d;
     dnnl_status_t s = dnnl_dilated_convolution_backward_weights_desc_init(&d, dnnl_convolution_direct, x, dw,
                                                                           db, dy, stride, dilate, pad, pad);
-    return s ? s : dnnl_primitive_desc_create(ret, &d, attr, engine, forward);
+    return s ? s : describe_without(ret, &d, "amx", engine, forward, attr);
 }
 
 static inline dnnl_status_t describe_product(dnnl_primitive_desc_t *ret, dnnl_engine_t engine, desc_view a,

@@ -92,7 +92,7 @@ static enum sq_status report(dnnl_status_t s, const struct sq_conv *c, struct sq
 /* An instruction set includes the bits of those it extends. */
 static bool supports(dnnl_cpu_isa_t isa)
 {
-    return (usable_isa() & isa) == isa;
+    return (dnnl_get_effective_cpu_isa() & isa) == isa;
 }
 
 bool sq_kernels_bf16_fast(void)
