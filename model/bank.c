@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Samples that are kept, of 6 MB each with four leads; and how many in a row are windows of one start. */
+/* Samples that are kept, of 6 MB each with four leads and windows of 128 cells; how many in a row are windows of one
+ * start. */
 enum { KEPT = 512, ROW = 4 };
 
 struct kept {
