@@ -90,62 +90,101 @@ struct lane_job {
     size_t stride; /* between the planes of base */
 };
 
+/* Cells side by side on their way from scores to the loss and its gradient. */
+struct lane {
+    float z[SQ_CLASS_MAX][LANE]; /* log probabilities of the classes but for a constant, then probabilities */
+    float g[SQ_CLASS_MAX][LANE]; /* d loss / d scores */
+    float truth_z[LANE], lse[LANE], crps[LANE];
+    int class[LANE];             /* of the truth */
+    float counts[LANE];          /* 1 or 0 */
+};
+
+static inline void blend_scores(const struct lane_job *j, const float *scores, int lanes, struct lane *l)
+{
+    const float *a = scores + j->a * j->classes, *b = j->w > 0 ? a + j->classes : a;
+    for (int i = 0; i < lanes; i++)
+        for (int c = 0; c < j->classes; c++)
+            l->z[c][i] = (1 - j->w) * a[i * j->total + c] + j->w * b[i * j->total + c];
+}
+
+static inline void classify(const struct lane_job *j, const float *truth, int lanes, struct lane *l)
+{
+    for (int i = 0; i < lanes; i++)
+        l->counts[i] = isnan(truth[i]) ? 0 : 1;
+    for (int k = 0; k < j->classes - 1; k++)
+        for (int i = 0; i < lanes; i++)
+            l->class[i] += truth[i] >= j->edge[k];
+    for (int i = 0; i < lanes; i++)
+        l->truth_z[i] = l->z[l->class[i]][i];
+}
+
+/* CRPSb, and in g its derivative by the class probabilities: d / d p[c] = sum over k < c of 2 w[k] (P_k - o_k). `dot` is the
+ * mean of that over the classes, by which it reaches the scores. */
+static inline void rank(const struct lane_job *j, struct lane *l, float *dot)
+{
+    float above[LANE] = {0}, sum[LANE] = {0};
+    for (int k = j->classes - 2; k >= 0; k--)
+        for (int i = 0; i < LANE; i++) {
+            above[i] += l->z[k + 1][i];
+            float miss = above[i] - (float)(l->class[i] > k);
+            l->crps[i] += j->weight[k] * miss * miss;
+            l->g[k + 1][i] = 2 * j->weight[k] * miss;
+        }
+    for (int c = 1; c < j->classes; c++)
+        for (int i = 0; i < LANE; i++) {
+            sum[i] += l->g[c][i];
+            l->g[c][i] = sum[i];
+            dot[i] += sum[i] * l->z[c][i];
+        }
+}
+
+/* Of entropy and CRPSb together. */
+static inline void differentiate(const struct lane_job *j, const float *dot, struct lane *l)
+{
+    for (int c = 0; c < j->classes; c++)
+        for (int i = 0; i < LANE; i++) {
+            float entropy = l->z[c][i] - (float)(l->class[i] == c);
+            float ranked = l->z[c][i] * (l->g[c][i] - dot[i]);
+            l->g[c][i] = l->counts[i] * j->scale * (entropy + j->crps_weight * ranked);
+        }
+}
+
+static inline void add_gradient(const struct lane_job *j, const struct lane *l, int lanes, float *d_scores)
+{
+    for (int i = 0; i < lanes; i++) {
+        float *a = d_scores + (size_t)i * (size_t)j->total + j->a * j->classes;
+        for (int c = 0; c < j->classes; c++)
+            a[c] += (1 - j->w) * l->g[c][i];
+        for (int c = 0; c < j->classes && j->w > 0; c++)
+            a[j->classes + c] += j->w * l->g[c][i];
+    }
+}
+
+static inline void add_loss(const struct lane_job *j, const struct lane *l, int lanes, struct sq_loss *ret)
+{
+    for (int i = 0; i < lanes; i++) {
+        if (l->counts[i] == 0)
+            continue;
+        ret->entropy += l->lse[i] - l->truth_z[i];
+        ret->crps += l->crps[i];
+        ret->sum += l->lse[i] - l->truth_z[i] + j->crps_weight * l->crps[i];
+        ret->cells += 1;
+    }
+}
+
 SQ_HOT static void loss_lane(const struct lane_job *j, const float *scores, const float *base, const float *truth,
                              int lanes, float *d_scores, struct sq_loss *ret)
 {
-    int C = j->classes;
-    float z[SQ_CLASS_MAX][LANE] = {{0}}, g[SQ_CLASS_MAX][LANE], lse[LANE], zt[LANE] = {0}, wet[LANE] = {0};
-    float above[LANE] = {0}, crps[LANE] = {0}, sum[LANE] = {0}, dot[LANE] = {0};
-    int class[LANE] = {0};
-    const float *za = scores + j->a * C, *zb = j->w > 0 ? za + C : za;
-    for (int i = 0; i < lanes; i++)
-        for (int c = 0; c < C; c++)
-            z[c][i] = (1 - j->w) * za[i * j->total + c] + j->w * zb[i * j->total + c];
-    add_base(z, C, base, j->stride, lanes);
-    for (int i = 0; i < lanes; i++)
-        wet[i] = isnan(truth[i]) ? 0 : 1;
-    for (int k = 0; k < C - 1; k++)
-        for (int i = 0; i < lanes; i++)
-            class[i] += truth[i] >= j->edge[k];
-    for (int i = 0; i < lanes; i++)
-        zt[i] = z[class[i]][i];
-    softmax(z, C, lse);
-    /* d crps / d p[c] = sum over k < c of 2 w[k] (P_k - o_k) */
-    for (int k = C - 2; k >= 0; k--)
-        for (int i = 0; i < LANE; i++) {
-            above[i] += z[k + 1][i];
-            float miss = above[i] - (float)(class[i] > k);
-            crps[i] += j->weight[k] * miss * miss;
-            g[k + 1][i] = 2 * j->weight[k] * miss;
-        }
-    for (int i = 0; i < LANE; i++)
-        g[0][i] = 0;
-    for (int c = 1; c < C; c++)
-        for (int i = 0; i < LANE; i++) {
-            sum[i] += g[c][i];
-            g[c][i] = sum[i];
-            dot[i] += sum[i] * z[c][i];
-        }
-    for (int c = 0; c < C; c++)
-        for (int i = 0; i < LANE; i++) {
-            float entropy = z[c][i] - (float)(class[i] == c);
-            float ranked = z[c][i] * (g[c][i] - dot[i]);
-            g[c][i] = wet[i] * j->scale * (entropy + j->crps_weight * ranked);
-        }
-    for (int i = 0; i < lanes; i++) {
-        float *da = d_scores + (size_t)i * (size_t)j->total + j->a * C;
-        for (int c = 0; c < C; c++)
-            da[c] += (1 - j->w) * g[c][i];
-        if (j->w > 0)
-            for (int c = 0; c < C; c++)
-                da[C + c] += j->w * g[c][i];
-        if (wet[i] == 0)
-            continue;
-        ret->entropy += lse[i] - zt[i];
-        ret->crps += crps[i];
-        ret->sum += lse[i] - zt[i] + j->crps_weight * crps[i];
-        ret->cells += 1;
-    }
+    struct lane l = {0};
+    float dot[LANE] = {0};
+    blend_scores(j, scores, lanes, &l);
+    add_base(l.z, j->classes, base, j->stride, lanes);
+    classify(j, truth, lanes, &l);
+    softmax(l.z, j->classes, l.lse);
+    rank(j, &l, dot);
+    differentiate(j, dot, &l);
+    add_gradient(j, &l, lanes, d_scores);
+    add_loss(j, &l, lanes, ret);
 }
 
 void sq_head_loss(const struct sq_net_shape *s, double lead_s, float crps_weight, float scale, const float *scores,
