@@ -151,6 +151,33 @@ static double ibm(const uint8_t *octets)
     return octets[0] & 0x80 ? -v : v;
 }
 
+static void old_lonlat(const uint8_t *s, struct plan *p)
+{
+    p->last_lat = milli(s + 17);
+    p->last_lon = milli(s + 20);
+    p->dx = s[16] & 0x80 ? sq_grib_uint(s + 23, 2) * 1e-3 : NAN;
+    p->dy = s[16] & 0x80 ? sq_grib_uint(s + 25, 2) * 1e-3 : NAN;
+    p->step_unit = 1e-3;
+    if (p->kind != ROTATED)
+        return;
+    p->pole_lat = milli(s + 32);
+    p->pole_lon = milli(s + 35);
+    p->turn = ibm(s + 38);
+}
+
+static void old_map(const uint8_t *s, struct plan *p)
+{
+    p->lov = milli(s + 17);
+    p->dx = sq_grib_uint(s + 20, 3);
+    p->dy = sq_grib_uint(s + 23, 3);
+    p->south = s[26] & 0x80;
+    p->lad = p->south ? -60 : 60;
+    if (p->kind != LAMBERT)
+        return;
+    p->lad = p->latin1 = milli(s + 28);
+    p->latin2 = milli(s + 31);
+}
+
 static enum sq_status old_plan(const struct sq_grib *g, const char *path, struct plan *p, struct sq_err *e)
 {
     const uint8_t *s = g->s[2];
@@ -159,48 +186,32 @@ static enum sq_status old_plan(const struct sq_grib *g, const char *path, struct
         uint32_t length;
     } known[] = {{0, LONLAT, 32}, {10, ROTATED, 42}, {5, POLAR, 32}, {3, LAMBERT, 40}};
     size_t i = 0;
-    while (i < 4 && known[i].code != s[5])
-        i++;
     if (!g->n[2])
         return refuse(path, e, "message without a grid of its own, which is not read");
+    while (i < 4 && known[i].code != s[5])
+        i++;
     if (i == 4)
         return refuse(path, e, "a %s grid (GRIB 1, type %d) is not read: fetch the product on a regular "
                       "latitude-longitude grid, or convert it (cdo remapbil)", s[5] == 4 ? "Gaussian" : "this kind of",
                       s[5]);
     p->kind = known[i].kind;
+    if (g->n[2] < known[i].length || (p->kind > ROTATED && s[26] & 0x40))
+        return refuse(path, e, "grid definition is broken");
     p->nx = sq_grib_uint(s + 6, 2);
     p->ny = sq_grib_uint(s + 8, 2);
+    if (p->nx == 0xffff || p->ny == 0xffff)
+        return refuse(path, e, "a reduced grid, with rows of different lengths, is not read: convert it "
+                      "(cdo setgridtype,regular)");
     p->lat = milli(s + 10);
     p->lon = milli(s + 13);
     p->a = s[16] & 0x40 ? 6378160 : 6367470;
     p->b = s[16] & 0x40 ? 6356775 : 6367470;
     p->scan = s[27];
-    if (p->nx == 0xffff || p->ny == 0xffff)
-        return refuse(path, e, "a reduced grid, with rows of different lengths, is not read: convert it "
-                      "(cdo setgridtype,regular)");
-    if (p->kind <= ROTATED) {
-        p->last_lat = milli(s + 17);
-        p->last_lon = milli(s + 20);
-        p->dx = s[16] & 0x80 ? sq_grib_uint(s + 23, 2) * 1e-3 : NAN;
-        p->dy = s[16] & 0x80 ? sq_grib_uint(s + 25, 2) * 1e-3 : NAN;
-        p->step_unit = 1e-3;
-        p->pole_lat = milli(s + 32);
-        p->pole_lon = milli(s + 35);
-        p->turn = ibm(s + 38);
-    } else {
-        p->lov = milli(s + 17);
-        p->dx = sq_grib_uint(s + 20, 3);
-        p->dy = sq_grib_uint(s + 23, 3);
-        p->south = s[26] & 0x80;
-        p->lad = p->south ? -60 : 60;
-        p->latin1 = milli(s + 28);
-        p->latin2 = milli(s + 31);
-        if (p->kind == LAMBERT)
-            p->lad = p->latin1;
-    }
-    return g->n[2] >= known[i].length && !(p->kind > ROTATED && s[26] & 0x40)
-               ? SQ_OK
-               : refuse(path, e, "grid definition is broken");
+    if (p->kind <= ROTATED)
+        old_lonlat(s, p);
+    else
+        old_map(s, p);
+    return SQ_OK;
 }
 
 /* ---- from either to ours --------------------------------------------------------------------------------- */
