@@ -381,37 +381,38 @@ static void settle_refusal(struct run *r, struct transfer *t, long http)
     }
 }
 
-static void settle(struct run *r, struct transfer *t, CURLcode code)
+/* How S3 answers for a bucket of another region: the place stands in the body alone. */
+static void settle_nowhere(struct run *r, struct transfer *t, long http)
 {
     struct sq_http_job *j = t->job;
-    long http = 0;
+    end_request(r, t);
+    sq_fail(&j->err, SQ_FAILED, "%.250s: HTTP %ld to nowhere: the bucket has another host or region; correct its url",
+            j->url, http);
+    end_job(r, t, SQ_FAILED);
+}
+
+/* The connection broke, or we broke it. */
+static void settle_broken(struct run *r, struct transfer *t, CURLcode code)
+{
+    struct sq_http_job *j = t->job;
     char what[CURL_ERROR_SIZE + 64];
-    curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &http);
-    if (http >= 400) {
-        settle_refusal(r, t, http);
+    bool lasting = t->verdict == REFUSE || (t->verdict != ANEW && is_lasting(code));
+    snprintf(what, sizeof what, "%s", t->refusal ? t->refusal : t->why[0] ? t->why : curl_easy_strerror(code));
+    end_request(r, t);
+    if (t->verdict == ANEW)
+        begin_anew(t);
+    if (!lasting) {
+        try_again(r, t, what, 0);
         return;
     }
-    if (http >= 300 && !code) { /* how S3 answers for a bucket of another region: the place stands in the body alone */
-        end_request(r, t);
-        sq_fail(&j->err, SQ_FAILED, "%.250s: HTTP %ld to nowhere: the bucket has another host or region; correct its url",
-                j->url, http);
-        end_job(r, t, SQ_FAILED);
-        return;
-    }
-    if (t->refusal || code) {
-        bool lasting = t->verdict == REFUSE || (t->verdict != ANEW && is_lasting(code));
-        snprintf(what, sizeof what, "%s", t->refusal ? t->refusal : t->why[0] ? t->why : curl_easy_strerror(code));
-        end_request(r, t);
-        if (t->verdict == ANEW)
-            begin_anew(t);
-        if (!lasting) {
-            try_again(r, t, what, 0);
-            return;
-        }
-        sq_fail(&j->err, SQ_FAILED, "%.250s: %.150s", j->url, what);
-        end_job(r, t, SQ_FAILED);
-        return;
-    }
+    sq_fail(&j->err, SQ_FAILED, "%.250s: %.150s", j->url, what);
+    end_job(r, t, SQ_FAILED);
+}
+
+static void settle_answer(struct run *r, struct transfer *t, long http)
+{
+    struct sq_http_job *j = t->job;
+    char what[96];
     bool answered = http == 200 || (http == 206 && t->ranged);
     int64_t missing = j->n_span ? t->last + 1 - t->first : 0;
     end_request(r, t);
@@ -424,6 +425,20 @@ static void settle(struct run *r, struct transfer *t, CURLcode code)
     } else {
         t->due = 0; /* the next span */
     }
+}
+
+static void settle(struct run *r, struct transfer *t, CURLcode code)
+{
+    long http = 0;
+    curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &http);
+    if (http >= 400)
+        settle_refusal(r, t, http);
+    else if (http >= 300 && !code)
+        settle_nowhere(r, t, http);
+    else if (t->refusal || code)
+        settle_broken(r, t, code);
+    else
+        settle_answer(r, t, http);
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------------ */

@@ -61,22 +61,52 @@ static bool corners_suffice(const double x[9], const double y[9], const double u
     return true;
 }
 
+/* Few cells: each by itself. */
+static void fill_few(const struct way *w, int i0, int i1, int j0, int j1)
+{
+    double x[9], y[9];
+    int n = 0, nx = i1 - i0 + 1, ny = j1 - j0 + 1;
+    for (; n < nx * ny; n++) {
+        x[n] = i0 + n % nx;
+        y[n] = j0 + n / nx;
+    }
+    locate(w, (size_t)n, x, y);
+    while (n--)
+        store(w, i0 + n % nx, j0 + n / nx, x[n], y[n]);
+}
+
+/* Between the corners. */
+static void fill_blended(const struct way *w, int i0, int i1, int j0, int j1, const double *x, const double *y)
+{
+    for (int j = j0; j <= j1; j++)
+        for (int i = i0; i <= i1; i++) {
+            double s = i1 > i0 ? (double)(i - i0) / (i1 - i0) : 0, t = j1 > j0 ? (double)(j - j0) / (j1 - j0) : 0;
+            store(w, i, j, blend(x, s, t), blend(y, s, t));
+        }
+}
+
+static void fill(const struct way *w, int i0, int i1, int j0, int j1);
+
+static void fill_quarters(const struct way *w, int i0, int i1, int j0, int j1)
+{
+    int im = (i0 + i1) / 2, jm = (j0 + j1) / 2;
+    fill(w, i0, im, j0, jm);
+    if (im < i1)
+        fill(w, im + 1, i1, j0, jm);
+    if (jm < j1)
+        fill(w, i0, im, jm + 1, j1);
+    if (im < i1 && jm < j1)
+        fill(w, im + 1, i1, jm + 1, j1);
+}
+
 /* Fills target columns i0 to i1 and rows j0 to j1, both included. */
 static void fill(const struct way *w, int i0, int i1, int j0, int j1)
 {
     static const double u[9] = {0, 1, 0, 1, 0.5, 0, 1, 0.5, 0.5}, v[9] = {0, 0, 1, 1, 0.5, 0.5, 0.5, 0, 1};
-    double x[9], y[9];
-    double near = NAN;
+    double x[9], y[9], near = NAN;
     int lost = 0;
     if (i1 - i0 < 3 && j1 - j0 < 3) {
-        int n = 0, nx = i1 - i0 + 1, ny = j1 - j0 + 1;
-        for (; n < nx * ny; n++) {
-            x[n] = i0 + n % nx;
-            y[n] = j0 + n / nx;
-        }
-        locate(w, (size_t)n, x, y);
-        while (n--)
-            store(w, i0 + n % nx, j0 + n / nx, x[n], y[n]);
+        fill_few(w, i0, i1, j0, j1);
         return;
     }
     for (int k = 0; k < 9; k++) {
@@ -89,22 +119,10 @@ static void fill(const struct way *w, int i0, int i1, int j0, int j1)
         x[k] = unwind(x[k], near, w->turn);
         lost += isnan(x[k]);
     }
-    if (lost < 9 && !corners_suffice(x, y, u, v)) {
-        int im = (i0 + i1) / 2, jm = (j0 + j1) / 2;
-        fill(w, i0, im, j0, jm);
-        if (im < i1)
-            fill(w, im + 1, i1, j0, jm);
-        if (jm < j1)
-            fill(w, i0, im, jm + 1, j1);
-        if (im < i1 && jm < j1)
-            fill(w, im + 1, i1, jm + 1, j1);
-        return;
-    }
-    for (int j = j0; j <= j1; j++)
-        for (int i = i0; i <= i1; i++) {
-            double s = i1 > i0 ? (double)(i - i0) / (i1 - i0) : 0, t = j1 > j0 ? (double)(j - j0) / (j1 - j0) : 0;
-            store(w, i, j, blend(x, s, t), blend(y, s, t));
-        }
+    if (lost < 9 && !corners_suffice(x, y, u, v))
+        fill_quarters(w, i0, i1, j0, j1);
+    else
+        fill_blended(w, i0, i1, j0, j1, x, y);
 }
 
 double sq_places_turn(const struct sq_grid *from)
