@@ -16,9 +16,10 @@ static const int most_pixels = 1 << 20;
 /* What a field is estimated from. */
 struct span {
     double apart_s, over_s; /* between the frames of a pair; from the first pair to the last */
+    int least;              /* steps between the frames of a pair, where there are so many frames */
     float sigma;            /* of the Lucas-Kanade window, pixels of a level */
 };
-static const struct span brief = {300, 600, 3}, lasting = {1200, 1200, 5};
+static const struct span brief = {300, 600, 1, 3}, lasting = {1200, 1200, 2, 5};
 
 /* One level of the image pyramid: log rain rate, and which part of a pixel was observed. */
 struct image {
@@ -275,7 +276,7 @@ static void choose_pairs(const struct sq_cube *c, int newest, int step_s, const 
     int apart = (int)lround(x->apart_s / unit_s), over = (int)(x->over_s / unit_s);
     over = over > 1 ? over : 1;
     ret->n = 0;
-    for (apart = apart > 1 ? apart : 1; apart >= 1 && ret->n == 0; apart--)
+    for (apart = apart > x->least ? apart : x->least; apart >= 1 && ret->n == 0; apart--)
         find_pairs(c, newest, unit_s, apart, over, apart > 2 ? 2 : 1, f, ret);
 }
 
