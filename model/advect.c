@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 200 and 300 near are as good on the development events, 400 and 500 worse at every lead; far, 600 to 2400 are alike. */
-static const double near_m_per_min = 250, far_m_per_min = 1200;
-
 static float sigma_cells(const struct sq_cube *c, double lead_s, double m_per_min)
 {
     return (float)(m_per_min * lead_s / 60 / sqrt(c->cell_m[0] * c->cell_m[1]));
@@ -19,13 +16,13 @@ static float sigma_cells(const struct sq_cube *c, double lead_s, double m_per_mi
 
 float sq_advect_spread(const struct sq_cube *c, double lead_s)
 {
-    return sigma_cells(c, lead_s, near_m_per_min);
+    return sigma_cells(c, lead_s, SQ_NEAR_M_PER_MIN);
 }
 
 /* Aligned to coarse cells. It grows with lead, so that what a late lead sees holds what an early one does. */
 struct sq_window sq_advect_sight(const struct sq_cube *c, const struct sq_window *win, double lead_s)
 {
-    float sigma = sigma_cells(c, lead_s, near_m_per_min);
+    float sigma = sigma_cells(c, lead_s, SQ_NEAR_M_PER_MIN);
     return sq_around(&c->grid, win, sq_coarse_reach(sigma), sq_coarseness(sigma));
 }
 
@@ -51,23 +48,6 @@ static float gather(const struct sq_newest *newest, const struct sq_window *sigh
     return most;
 }
 
-/* How many of the f x f cells under each coarse cell are at or above `edge`. */
-SQ_HOT static void count(const float *rate, const struct sq_window *sight, int f, float edge, float *ret)
-{
-    int w = (sight->w + f - 1) / f, h = (sight->h + f - 1) / f;
-    memset(ret, 0, (size_t)w * (size_t)h * sizeof *ret);
-    for (int i = 0; i < sight->h; i++) {
-        const float *from = rate + (size_t)i * (size_t)sight->w;
-        float *to = ret + (size_t)(i / f) * (size_t)w;
-        int whole = sight->w / f;
-        for (int j = 0; j < whole; j++)
-            for (int k = 0; k < f; k++)
-                to[j] += from[j * f + k] >= edge;
-        for (int j = whole * f; j < sight->w; j++)
-            to[whole] += from[j] >= edge;
-    }
-}
-
 static void divide(float *share, const float *seen, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -79,14 +59,14 @@ static void divide(float *share, const float *seen, size_t n)
 void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, double lead_s,
                      const struct sq_window *win, const float *edge, int n, float *ret, float *tmp)
 {
-    float sigma = sigma_cells(c, lead_s, near_m_per_min);
+    float sigma = sigma_cells(c, lead_s, SQ_NEAR_M_PER_MIN);
     struct sq_window at = sq_advect_sight(c, win, lead_s);
     struct sq_sight s = sq_sight_of(&at, sq_coarseness(sigma));
     size_t cells = (size_t)s.at.h * (size_t)s.at.w, coarse = (size_t)s.h * (size_t)s.w, plane = (size_t)win->h * (size_t)win->w;
     float *rate = tmp, *seen = rate + cells, *share = seen + coarse, *scratch = share + coarse;
     float most = gather(newest, &s.at, rate);
     if (most >= edge[0]) {
-        count(rate, &s.at, s.f, 0, seen);
+        sq_blocks_count(rate, &s, 0, seen);
         sq_blur(seen, scratch, s.w, s.h, sigma / (float)s.f);
     }
     for (int k = 0; k < n; k++, ret += plane) {
@@ -94,56 +74,51 @@ void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, do
             memset(ret, 0, plane * sizeof *ret);
             continue;
         }
-        count(rate, &s.at, s.f, edge[k], share);
+        sq_blocks_count(rate, &s, edge[k], share);
         sq_blur(share, scratch, s.w, s.h, sigma / (float)s.f);
         divide(share, seen, coarse);
         sq_spread_out(share, &s, win, ret);
     }
 }
 
-/* ---- far ------------------------------------------------------------------------------------------------------ */
+/* ---- the whole grid ------------------------------------------------------------------------------------------- */
 
-enum { FAR = 4 };
+enum { WIDE = 4 };
 
-struct sq_far {
+struct sq_wide {
     const struct sq_cube *cube;
+    double m_per_min;
     struct sq_sight sight; /* the whole grid */
     int n;
-    size_t coarse;
-    float *counted; /* (n + 1, coarse): observed cells, then those at or above each edge */
-    float *share;   /* (n + 1, coarse) of one lead */
+    size_t blocks;
+    float *counted; /* (n + 1, blocks): observed cells, then those at or above each edge */
+    float *share;   /* (n + 1, blocks) of one lead */
 };
 
-enum sq_status sq_far_create(const struct sq_cube *c, const float *newest, const float *edge, int n, struct sq_far **ret,
-                             struct sq_err *e)
+enum sq_status sq_wide_create(const struct sq_cube *c, const float *newest, double m_per_min, const float *edge, int n,
+                              struct sq_wide **ret, struct sq_err *e)
 {
     const struct sq_window all = {0, 0, c->grid.ny, c->grid.nx};
-    const struct sq_newest view = {all, newest};
-    struct sq_far *f;
-    float *rate = NULL;
+    struct sq_wide *f;
     enum sq_status s = sq_alloc((void **)&f, 1, sizeof *f, "forecast", e);
     if (s)
         return s;
-    *f = (struct sq_far){.cube = c, .sight = sq_sight_of(&all, FAR), .n = n};
-    f->coarse = (size_t)f->sight.w * (size_t)f->sight.h;
-    s = sq_alloc((void **)&f->counted, 2 * (size_t)(n + 1) * f->coarse, sizeof *f->counted, "forecast", e);
-    if (!s)
-        s = sq_alloc((void **)&rate, sq_grid_cells(&c->grid), sizeof *rate, "forecast", e);
+    *f = (struct sq_wide){.cube = c, .m_per_min = m_per_min, .sight = sq_sight_of(&all, WIDE), .n = n};
+    f->blocks = (size_t)f->sight.w * (size_t)f->sight.h;
+    s = sq_alloc((void **)&f->counted, 2 * (size_t)(n + 1) * f->blocks, sizeof *f->counted, "forecast", e);
     if (s) {
-        sq_far_destroy(&f);
+        sq_wide_destroy(&f);
         return s;
     }
-    f->share = f->counted + (size_t)(n + 1) * f->coarse;
-    (void)gather(&view, &all, rate);
+    f->share = f->counted + (size_t)(n + 1) * f->blocks;
 #pragma omp parallel for schedule(dynamic)
     for (int k = 0; k <= n; k++)
-        count(rate, &all, FAR, k ? edge[k - 1] : 0, f->counted + (size_t)k * f->coarse);
-    free(rate);
+        sq_blocks_count(newest, &f->sight, k ? edge[k - 1] : 0, f->counted + (size_t)k * f->blocks);
     *ret = f;
     return SQ_OK;
 }
 
-void sq_far_destroy(struct sq_far **f)
+void sq_wide_destroy(struct sq_wide **f)
 {
     if (*f)
         free((*f)->counted);
@@ -151,30 +126,30 @@ void sq_far_destroy(struct sq_far **f)
     *f = NULL;
 }
 
-enum sq_status sq_far_lead(struct sq_far *f, double lead_s, struct sq_err *e)
+enum sq_status sq_wide_lead(struct sq_wide *f, double lead_s, struct sq_err *e)
 {
-    float sigma = sigma_cells(f->cube, lead_s, far_m_per_min) / FAR;
+    float sigma = sigma_cells(f->cube, lead_s, f->m_per_min) / WIDE;
     int w = f->sight.w, h = f->sight.h, missed = 0;
-    memcpy(f->share, f->counted, (size_t)(f->n + 1) * f->coarse * sizeof *f->share);
+    memcpy(f->share, f->counted, (size_t)(f->n + 1) * f->blocks * sizeof *f->share);
 #pragma omp parallel reduction(+ : missed)
     {
-        float *scratch = malloc((f->coarse + (size_t)w) * sizeof *scratch);
+        float *scratch = malloc((f->blocks + (size_t)w) * sizeof *scratch);
 #pragma omp for schedule(dynamic)
         for (int k = 0; k <= f->n; k++)
             if (scratch)
-                sq_blur(f->share + (size_t)k * f->coarse, scratch, w, h, sigma);
+                sq_blur(f->share + (size_t)k * f->blocks, scratch, w, h, sigma);
             else
                 missed++;
         free(scratch);
 #pragma omp for schedule(dynamic)
         for (int k = 1; k <= f->n; k++)
-            divide(f->share + (size_t)k * f->coarse, f->share, f->coarse);
+            divide(f->share + (size_t)k * f->blocks, f->share, f->blocks);
     }
     return missed ? sq_fail(e, SQ_FAILED, "out of memory for a lead of the forecast") : SQ_OK;
 }
 
-void sq_far_put(const struct sq_far *f, const struct sq_window *win, float *ret)
+void sq_wide_put(const struct sq_wide *f, const struct sq_window *win, float *ret)
 {
     for (int k = 1; k <= f->n; k++, ret += (size_t)win->h * (size_t)win->w)
-        sq_spread_out(f->share + (size_t)k * f->coarse, &f->sight, win, ret);
+        sq_spread_out(f->share + (size_t)k * f->blocks, &f->sight, win, ret);
 }

@@ -9,6 +9,11 @@
 
 #include "carry.h"
 
+/* 200 and 300 near are as good on the development events, 400 and 500 worse at every lead; far, 600 to 2400 are alike. */
+#define SQ_NEAR_M_PER_MIN 250.0
+#define SQ_FAR_M_PER_MIN 1200.0
+#define SQ_FAR_SHARE 0.14f /* of far in advection at an hour; in proportion to lead */
+
 /* Standard deviation of near, cells. */
 float sq_advect_spread(const struct sq_cube *c, double lead_s);
 
@@ -28,15 +33,14 @@ void sq_advect_share(const struct sq_cube *c, const struct sq_newest *newest, do
                      const struct sq_window *win, const float *edge, int n, float *ret, float *tmp);
 size_t sq_advect_room(const struct sq_cube *c, const struct sq_window *win, double lead_s);
 
-/* Far: shares on cells 4 times as wide, the whole grid at once, for it is smooth and sees far. */
-#define SQ_FAR_SHARE 0.14f /* of far in advection at an hour; in proportion to lead */
-struct sq_far;
-/* `newest` (ny, nx). Caller destroys. */
-enum sq_status sq_far_create(const struct sq_cube *c, const float *newest, const float *edge, int n, struct sq_far **ret,
-                             struct sq_err *e) SQ_CHECK;
-void sq_far_destroy(struct sq_far **f);
-/* Makes the shares of one lead; sq_far_put then gives those of a window, ret (n, win->h, win->w). */
-enum sq_status sq_far_lead(struct sq_far *f, double lead_s, struct sq_err *e) SQ_CHECK;
-void sq_far_put(const struct sq_far *f, const struct sq_window *win, float *ret);
+/* The whole grid at once, on blocks 4 cells wide, for what is smooth or sees far. */
+struct sq_wide;
+/* Neighbourhoods widen by `m_per_min`; `newest` (ny, nx) as that of sq_newest. Caller destroys. */
+enum sq_status sq_wide_create(const struct sq_cube *c, const float *newest, double m_per_min, const float *edge, int n,
+                              struct sq_wide **ret, struct sq_err *e) SQ_CHECK;
+void sq_wide_destroy(struct sq_wide **f);
+/* Makes the shares of one lead; sq_wide_put then gives those of a window, ret (n, win->h, win->w). */
+enum sq_status sq_wide_lead(struct sq_wide *f, double lead_s, struct sq_err *e) SQ_CHECK;
+void sq_wide_put(const struct sq_wide *f, const struct sq_window *win, float *ret);
 
 #endif

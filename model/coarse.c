@@ -35,6 +35,26 @@ struct sq_sight sq_sight_of(const struct sq_window *at, int f)
     return (struct sq_sight){.at = *at, .f = f, .w = (at->w + f - 1) / f, .h = (at->h + f - 1) / f};
 }
 
+SQ_HOT static void count(const float *value, const struct sq_sight *s, float edge, float *ret)
+{
+    int f = s->f, whole = s->at.w / f;
+    memset(ret, 0, (size_t)s->w * (size_t)s->h * sizeof *ret);
+    for (int i = 0; i < s->at.h; i++) {
+        const float *from = value + (size_t)i * (size_t)s->at.w;
+        float *to = ret + (size_t)(i / f) * (size_t)s->w;
+        for (int j = 0; j < whole; j++)
+            for (int k = 0; k < f; k++)
+                to[j] += from[j * f + k] >= edge;
+        for (int j = whole * f; j < s->at.w; j++)
+            to[whole] += from[j] >= edge;
+    }
+}
+
+void sq_blocks_count(const float *value, const struct sq_sight *s, float edge, float *ret)
+{
+    count(value, s, edge, ret);
+}
+
 /* Where cell i (counted from the sight's edge) lies among n blocks: the block before, and the part of the next. */
 static inline int position(int i, int f, int n, float *part)
 {

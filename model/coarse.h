@@ -21,6 +21,9 @@ struct sq_sight {
 };
 struct sq_sight sq_sight_of(const struct sq_window *at, int f);
 
+/* How many cells of each block are at or above `edge`: ret (h, w) of values (at.h, at.w). NaN is below every edge. */
+void sq_blocks_count(const float *value, const struct sq_sight *s, float edge, float *ret);
+
 /* Values of blocks (h, w), bilinear, onto the cells of a window inside the sight; ret (win->h, win->w). */
 void sq_spread_out(const float *block, const struct sq_sight *s, const struct sq_window *win, float *ret);
 

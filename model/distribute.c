@@ -14,12 +14,15 @@ struct carry_block {
     struct sq_window source;     /* that they span */
     float *p;                    /* (n_edge, source), then scratch */
     size_t room;
+    float *share, *standing;     /* (h, w), (n_edge, h, w): what stands, and how much of it; where any does */
+    bool stands;
 };
 
 static void block_finish(struct carry_block *b)
 {
     free(b->y);
     free(b->p);
+    free(b->share);
     *b = (struct carry_block){0};
 }
 
@@ -66,6 +69,9 @@ static enum sq_status block_room(const struct sq_nowcast *n, struct carry_block 
         s = sq_alloc((void **)&b->y, 2 * BLOCK * BLOCK, sizeof *b->y, "forecast", e);
     if (!s)
         b->x = b->y + BLOCK * BLOCK;
+    if (!s && n->standing.rain && !b->share)
+        s = sq_alloc((void **)&b->share, (1 + (size_t)n->n_edge) * BLOCK * BLOCK, sizeof *b->share, "forecast", e);
+    b->standing = b->share ? b->share + BLOCK * BLOCK : NULL;
     if (s || need <= b->room)
         return s;
     free(b->p);
@@ -77,7 +83,7 @@ static enum sq_status block_room(const struct sq_nowcast *n, struct carry_block 
     return s;
 }
 
-/* Bilinear in the moving frame. */
+/* Bilinear in the moving frame, with what stands on the map. */
 static void block_cell(const struct sq_nowcast *n, const struct carry_block *b, int i, int j, float *p)
 {
     float y = b->y[i * BLOCK + j] - (float)b->source.row, x = b->x[i * BLOCK + j] - (float)b->source.col;
@@ -93,6 +99,9 @@ static void block_cell(const struct sq_nowcast *n, const struct carry_block *b, 
         const float *q = b->p + (size_t)k * plane;
         p[k] = (1 - fy) * ((1 - fx) * q[a] + fx * q[ar]) + fy * ((1 - fx) * q[c] + fx * q[cr]);
     }
+    size_t at = (size_t)i * (size_t)b->w + (size_t)j, cells = (size_t)b->h * (size_t)b->w;
+    for (int k = 0; k < n->n_edge && b->stands; k++)
+        p[k] += b->share[at] * (b->standing[(size_t)k * cells + at] - p[k]);
     sq_distribution_order(n->n_edge, p);
 }
 
@@ -159,7 +168,7 @@ static void block_source(const struct sq_nowcast *n, struct carry_block *b, int 
         sq_hidden_exceed(n->hidden, lead_s, &b->source, base, b->p, tmp);
     if (!n->far)
         return;
-    sq_far_put(n->far, &b->source, far);
+    sq_wide_put(n->far, &b->source, far);
     pool(base, far, share_at(SQ_FAR_SHARE, lead_s), planes);
     if (n->hidden) {
         sq_area_apply(&n->area, &n->weights->net.shape, lead_s, cells, b->p);
@@ -191,6 +200,8 @@ enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_l
                 continue;
             if (b.source.h > 0)
                 block_source(n, &b, lead_s);
+            const struct sq_window here = {b.row, b.col, b.h, b.w};
+            b.stands = b.source.h > 0 && sq_standing_put(&n->standing, lead_s, &here, b.share, b.standing);
             block_out(n, &b, ret);
         }
         block_finish(&b);

@@ -112,11 +112,13 @@ enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcas
     if (!s && p->method == SQ_METHOD_NETWORK)
         s = sq_hidden_create(p->weights, &n->scene, n->composite, &n->hidden, e);
     if (!s && (p->method == SQ_METHOD_ADVECTION || (n->hidden && p->weights->advection_share > 0)))
-        s = sq_far_create(c, n->composite, n->edge, n->n_edge, &n->far, e);
+        s = sq_wide_create(c, n->composite, SQ_FAR_M_PER_MIN, n->edge, n->n_edge, &n->far, e);
     if (!s && (p->method == SQ_METHOD_ADVECTION || n->hidden))
         s = prepare_amounts(n, e);
     if (!s && n->hidden && n->far)
         s = sq_area_init(&n->area, n, e);
+    if (!s && (p->method == SQ_METHOD_ADVECTION || n->hidden))
+        s = sq_standing_init(&n->standing, &n->scene, n->composite, n->edge, n->n_edge, e);
     if (s) {
         sq_nowcast_destroy(&n);
         return s;
@@ -133,7 +135,8 @@ void sq_nowcast_destroy(struct sq_nowcast **n)
     if (!*n)
         return;
     sq_hidden_destroy(&(*n)->hidden);
-    sq_far_destroy(&(*n)->far);
+    sq_wide_destroy(&(*n)->far);
+    sq_standing_finish(&(*n)->standing);
     sq_amounts_finish(&(*n)->amounts);
     sq_scales_finish(&(*n)->scales);
     sq_scene_finish(&(*n)->scene);
@@ -241,7 +244,9 @@ enum sq_status sq_nowcast_lead(struct sq_nowcast *n, int lead_index, struct sq_l
     n->traced_s = lead_s;
     if (n->method == SQ_METHOD_EXTRAPOLATION)
         return extrapolate(n, ret, e);
-    enum sq_status s = n->far ? sq_far_lead(n->far, lead_s, e) : SQ_OK;
+    enum sq_status s = n->far ? sq_wide_lead(n->far, lead_s, e) : SQ_OK;
+    if (!s)
+        s = sq_standing_lead(&n->standing, lead_s, e);
     if (!s)
         s = sq_distribute(n, lead_s, ret, e);
     if (!s)

@@ -10,6 +10,7 @@
 #include "model.h"
 #include "nearest.h"
 #include "scene.h"
+#include "standing.h"
 #include "weights.h"
 
 struct sq_hidden; /* the network's last hidden layer over the whole grid: tiles.h */
@@ -29,8 +30,9 @@ struct sq_nowcast {
     struct sq_hidden *hidden;
     struct sq_amounts amounts; /* of the network and advection */
     struct sq_scales scales;   /* of the whole grid */
-    struct sq_far *far;        /* NULL: no advection is pooled with the network */
+    struct sq_wide *far;        /* NULL: no advection is pooled with the network */
     struct sq_area area;       /* where far is, of the network */
+    struct sq_standing standing; /* of the network and advection */
 };
 
 /* How far (cells) outside what was observed a position may lie and still be forecast, from the nearest cell observed: as
@@ -42,7 +44,7 @@ float sq_nowcast_reach(const struct sq_nowcast *n);
 void sq_nowcast_base(const struct sq_nowcast *n, double lead_s, const struct sq_window *win, float *ret, float *tmp);
 
 /* Probabilities of one lead (ret->prob) from the distribution in the moving frame, by advection, or by the network
- * with some of advection, carried along back_x, back_y to the map, block by block. NaN beyond the reach of what was observed. */
+ * with some of advection, carried along back_x, back_y to the map, block by block, and some of what stands there. NaN beyond the reach of what was observed. */
 enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e) SQ_CHECK;
 
 /* Percentiles and mean of one lead from its probabilities at f's thresholds (ret->prob); NaN passes on. */

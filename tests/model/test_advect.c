@@ -78,18 +78,18 @@ static void far_share_is_the_gaussian_sum(void **state)
     const struct sq_window win = {20, 31, 100, 90};
     struct sq_cube c = plain();
     struct sq_err err = {0};
-    struct sq_far *far = NULL;
+    struct sq_wide *far = NULL;
     float *rate = some_rain(), *p = malloc(2 * 100 * 90 * sizeof *p);
-    REQUIRE_OK(sq_far_create(&c, rate, edge, 2, &far, &err));
+    REQUIRE_OK(sq_wide_create(&c, rate, SQ_FAR_M_PER_MIN, edge, 2, &far, &err));
     for (int lead_min = 5; lead_min <= 20; lead_min += 5) {
-        REQUIRE_OK(sq_far_lead(far, lead_min * 60, &err));
-        sq_far_put(far, &win, p);
+        REQUIRE_OK(sq_wide_lead(far, lead_min * 60, &err));
+        sq_wide_put(far, &win, p);
         for (int i = 2; i < 100; i += 16)
             for (int j = 3; j < 90; j += 17)
                 for (int k = 0; k < 2 && !isnan(rate[(20 + i) * NX + 31 + j]); k++)
                     REQUIRE_NEAR(p[(k * 100 + i) * 90 + j], summed(rate, 20 + i, 31 + j, 1.2 * lead_min, edge[k]), 0.07);
     }
-    sq_far_destroy(&far);
+    sq_wide_destroy(&far);
     free(rate);
     free(p);
 }
