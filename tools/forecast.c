@@ -17,8 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOTS 10            /* frames that are looked at, gaps included */
-#define LEAST_STEP_S 240    /* frames closer in time than this are thinned */
+#define LEAST_STEP_S 240 /* frames closer in time than this are thinned */
 
 /* The networks that come with squall; their forecasts are pooled. */
 static const char *const shipped[] = {"weights/squall-radar.nc"};
@@ -67,7 +66,7 @@ static double now_s(void)
 static enum sq_status read_cube(struct job *j, struct sq_err *e)
 {
     const struct sq_read_params read = sq_options_read(j->set);
-    struct sq_cube_params p = {.at = j->at, .from = INT64_MIN, .frames = SLOTS, .least_step_s = LEAST_STEP_S,
+    struct sq_cube_params p = {.at = j->at, .from = INT64_MIN, .frames = SQ_SLOTS, .least_step_s = LEAST_STEP_S,
                                .observed = true};
     struct sq_inputs *in = NULL;
     struct sq_grid room;

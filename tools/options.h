@@ -8,6 +8,8 @@
 #include "core/settings.h"
 #include "ingest.h"
 
+#define SQ_SLOTS 10 /* frames that a forecast looks at, gaps included */
+
 /* One row. `parse` puts the option's text into `ret`; NULL for a flag, whose ret is a bool set to true. */
 struct sq_option {
     const char *name; /* long name, without dashes */

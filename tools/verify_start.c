@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASELINE_FRAMES 6 /* of observations before the start, as a forecast would use */
-
 static const enum sq_method baseline[SQ_VERIFY_BASELINES] = {SQ_METHOD_PERSISTENCE, SQ_METHOD_EXTRAPOLATION,
                                                              SQ_METHOD_ADVECTION};
 
@@ -148,7 +146,7 @@ static enum sq_status open_baseline(struct start *s, enum sq_method method, stru
     n->own.n_percentile = 0;
     n->f = &n->own;
     if (!s->cube.n) {
-        struct sq_cube_params p = {.at = s->common.issue_time, .from = INT64_MIN, .frames = BASELINE_FRAMES};
+        struct sq_cube_params p = {.at = s->common.issue_time, .from = INT64_MIN, .frames = SQ_SLOTS};
         char text[32];
         st = sq_cube_build(s->job->in, &p, &s->cube, e);
         if (!st && s->cube.frame[s->cube.n - 1].time != s->common.issue_time)
