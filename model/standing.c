@@ -184,7 +184,7 @@ enum sq_status sq_standing_lead(struct sq_standing *x, double lead_s, struct sq_
 
 bool sq_standing_put(const struct sq_standing *x, double lead_s, const struct sq_window *win, float *ret_share, float *ret)
 {
-    float part = (float)(lead_s * lead_s / (3600.0 * 3600.0)), most = 0;
+    float part = (float)(lead_s / 3600), most = 0;
     size_t cells = (size_t)win->h * (size_t)win->w;
     if (!x->rain)
         return false;

@@ -5,7 +5,7 @@
  * How much, the last frames say: each is carried along the motion to the start, and left where it was; in both, rain
  * counts in the neighbourhood of near advection (advect.h), and the share of the second that would have forecast best what
  * was then observed, by least squares over cells, rates and frames, is that of an hour. It is found in the surroundings of
- * each place, and grows with the square of lead. */
+ * each place, and grows in proportion to lead. */
 #ifndef SQ_MODEL_STANDING_H
 #define SQ_MODEL_STANDING_H
 

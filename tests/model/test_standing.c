@@ -88,7 +88,7 @@ static void rain_that_stays_stands_where_it_stays(void **state)
     sq_cube_finish(&c);
 }
 
-/* At an hour near advection in place, at half an hour a quarter of the share. */
+/* At an hour near advection in place, at half an hour half of the share. */
 static void probabilities_are_those_of_the_newest_rain_around_each_place(void **state)
 {
     (void)state;
@@ -109,7 +109,7 @@ static void probabilities_are_those_of_the_newest_rain_around_each_place(void **
         REQUIRE_NEAR(p[i], near[i], 0.02);
     REQUIRE(sq_standing_put(&x, 1800, &win, half, half + N));
     for (int i = 0; i < N; i += 7)
-        REQUIRE_NEAR(half[i], share[i] / 4, 1e-6);
+        REQUIRE_NEAR(half[i], share[i] / 2, 1e-6);
     free(share);
     free(tmp);
     sq_standing_finish(&x);
