@@ -1,4 +1,5 @@
-/* A Gaussian blur by three running means (W. M. Wells 1986): cost does not grow with its width. */
+/* A Gaussian blur by three running means (W. M. Wells 1986), with parts of cells at their ends so that the width is that asked
+ * for (P. Gwosdek and others 2011): cost does not grow with it. */
 #ifndef SQ_MODEL_BLUR_H
 #define SQ_MODEL_BLUR_H
 

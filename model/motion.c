@@ -19,7 +19,7 @@ struct span {
     int least;              /* steps between the frames of a pair, where there are so many frames */
     float sigma;            /* of the Lucas-Kanade window, pixels of a level */
 };
-static const struct span brief = {300, 600, 1, 3}, lasting = {1200, 1200, 2, 5};
+static const struct span brief = {300, 600, 1, 3.5f}, lasting = {1200, 1200, 2, 5.5f};
 
 /* One level of the image pyramid: log rain rate, and which part of a pixel was observed. */
 struct image {

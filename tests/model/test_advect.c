@@ -64,7 +64,7 @@ static void near_share_is_the_gaussian_sum(void **state)
         for (int row = 3; row < NY; row += 24)
             for (int col = 5; col < NX; col += 23)
                 for (int k = 0; k < 2 && !isnan(rate[row * NX + col]); k++) /* running means of whole widths */
-                    REQUIRE_NEAR(p[(k * NY + row) * NX + col], summed(rate, row, col, 0.25 * leads_min[l], edge[k]), 0.08);
+                    REQUIRE_NEAR(p[(k * NY + row) * NX + col], summed(rate, row, col, 0.2 * leads_min[l], edge[k]), 0.08);
     }
     free(rate);
     free(p);
