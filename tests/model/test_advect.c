@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "advect.h"
+#include "blur.h"
 #include "random.h"
 
 enum { NY = 150, NX = 170 };
@@ -53,6 +54,35 @@ static void share(const float *rate, double lead_s, const struct sq_window *win,
 /* Leads at which the cells counted are 1, 2, 4 and 8 wide. */
 static const int leads_min[] = {10, 30, 60, 110};
 
+/* A single cell blurred: its mass, variance along both axes, and how far it reaches. */
+static void a_blur_is_as_wide_as_asked(void **state)
+{
+    (void)state;
+    enum { N = 121, MIDDLE = 60 };
+    static const float sigma[] = {0, 0.3f, 1, 2, 3, 3.75f, 7.2f, 12};
+    float *a = malloc(N * N * sizeof *a), *tmp = malloc((N * N + N) * sizeof *tmp);
+    for (int s = 0; s < 8; s++) {
+        double mass = 0, vx = 0, vy = 0;
+        memset(a, 0, N * N * sizeof *a);
+        a[MIDDLE * N + MIDDLE] = 1;
+        sq_blur(a, tmp, N, N, sigma[s]);
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j < N; j++) {
+                double v = a[i * N + j], y = i - MIDDLE, x = j - MIDDLE;
+                if (fmax(fabs(x), fabs(y)) > sq_blur_reach(sigma[s])) {
+                    REQUIRE(fabs(v) < 1e-7); /* what is left of running sums */
+                    continue;
+                }
+                mass += v, vx += v * x * x, vy += v * y * y;
+            }
+        REQUIRE_NEAR(mass, 1, 1e-5);
+        REQUIRE_NEAR(vx, sigma[s] * sigma[s], 1e-3 * (1 + vx));
+        REQUIRE_NEAR(vy, sigma[s] * sigma[s], 1e-3 * (1 + vy));
+    }
+    free(a);
+    free(tmp);
+}
+
 static void near_share_is_the_gaussian_sum(void **state)
 {
     (void)state;
@@ -63,7 +93,7 @@ static void near_share_is_the_gaussian_sum(void **state)
         share(rate, leads_min[l] * 60, &all, edge, 2, p);
         for (int row = 3; row < NY; row += 24)
             for (int col = 5; col < NX; col += 23)
-                for (int k = 0; k < 2 && !isnan(rate[row * NX + col]); k++) /* running means of whole widths */
+                for (int k = 0; k < 2 && !isnan(rate[row * NX + col]); k++) /* blocks of cells */
                     REQUIRE_NEAR(p[(k * NY + row) * NX + col], summed(rate, row, col, 0.2 * leads_min[l], edge[k]), 0.08);
     }
     free(rate);
@@ -133,6 +163,7 @@ static void sight_grows_with_lead(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_blur_is_as_wide_as_asked),
         cmocka_unit_test(near_share_is_the_gaussian_sum),
         cmocka_unit_test(far_share_is_the_gaussian_sum),
         cmocka_unit_test(windows_change_nothing),
