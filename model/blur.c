@@ -38,14 +38,18 @@ SQ_HOT static void box_rows(const float *a, float *out, int w, int h, struct box
         for (int j = -b.r; j < w; j++) {
             int in = j + b.r, left = j - b.r - 1, right = in + 1;
             float end[ROWS] = {0};
-            for (int k = 0; k < ROWS && in < w; k++)
-                sum[k] += p[k][in];
-            for (int k = 0; k < ROWS && left >= 0; k++)
-                sum[k] -= p[k][left], end[k] = p[k][left];
-            for (int k = 0; k < ROWS && right < w; k++)
-                end[k] += p[k][right];
-            for (int k = 0; k < ROWS && j >= 0; k++)
-                q[k][j] = (sum[k] + b.end * end[k]) * b.scale;
+            if (in < w)
+                for (int k = 0; k < ROWS; k++)
+                    sum[k] += p[k][in];
+            if (left >= 0)
+                for (int k = 0; k < ROWS; k++)
+                    sum[k] -= p[k][left], end[k] = p[k][left];
+            if (right < w)
+                for (int k = 0; k < ROWS; k++)
+                    end[k] += p[k][right];
+            if (j >= 0)
+                for (int k = 0; k < ROWS; k++)
+                    q[k][j] = (sum[k] + b.end * end[k]) * b.scale;
         }
     }
 }
