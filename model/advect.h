@@ -9,8 +9,7 @@
 
 #include "carry.h"
 
-/* On the development events 180 to 225 near are alike, 350 is worse by 2, 1.3 and 1 % at 15, 30 and 60 minutes; far, 600 to
- * 2400 are alike. */
+/* On the development events 180 to 225 near are alike and 350 is worse at every lead; far, 600 to 2400 are alike. */
 #define SQ_NEAR_M_PER_MIN 200.0
 #define SQ_FAR_M_PER_MIN 1200.0
 #define SQ_FAR_SHARE 0.14f /* of far in advection at an hour; in proportion to lead */

@@ -79,11 +79,14 @@ static void name_networks(const struct sq_weights *w, struct sq_forecast *f)
         sq_sha256(digests, n, f->model_sha256);
 }
 
-static enum sq_status prepare_amounts(struct sq_nowcast *n, struct sq_err *e)
+/* What advection, alone or in the network's forecast, tells beside errors of place. */
+static enum sq_status prepare_advection(struct sq_nowcast *n, struct sq_err *e)
 {
     const struct sq_window all = {0, 0, n->cube->grid.ny, n->cube->grid.nx};
     enum sq_status s = sq_amounts_init(&n->amounts, &n->scene, n->f->n_lead ? n->f->lead_s[n->f->n_lead - 1] : 0, e);
-    return s ? s : sq_amounts_scales(&n->scales, &n->scene, &all, e);
+    if (!s)
+        s = sq_amounts_scales(&n->scales, &n->scene, &all, e);
+    return s ? s : sq_standing_init(&n->standing, &n->scene, n->composite, n->edge, n->n_edge, e);
 }
 
 enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcast_params *p, struct sq_forecast *f,
@@ -114,11 +117,9 @@ enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcas
     if (!s && (p->method == SQ_METHOD_ADVECTION || (n->hidden && p->weights->advection_share > 0)))
         s = sq_wide_create(c, n->composite, SQ_FAR_M_PER_MIN, n->edge, n->n_edge, &n->far, e);
     if (!s && (p->method == SQ_METHOD_ADVECTION || n->hidden))
-        s = prepare_amounts(n, e);
+        s = prepare_advection(n, e);
     if (!s && n->hidden && n->far)
         s = sq_area_init(&n->area, n, e);
-    if (!s && (p->method == SQ_METHOD_ADVECTION || n->hidden))
-        s = sq_standing_init(&n->standing, &n->scene, n->composite, n->edge, n->n_edge, e);
     if (s) {
         sq_nowcast_destroy(&n);
         return s;
