@@ -7,8 +7,11 @@
  * come back, nor, moved along, leave one at all. */
 #include "quality.h"
 
+#include "core/hot.h"
+
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCKS 64       /* along the longer side, at most */
 #define LEAST_BLOCK 4   /* cells */
@@ -28,19 +31,37 @@ struct box {
     int x0, y0, x1, y1;
 };
 
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int largest(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+SQ_HOT static int count_above(const float *rate, int n, float above)
+{
+    int sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += rate[i] > above;
+    return sum;
+}
+
 /* Counts the cells of each block that are above a rate, in `rate` moved on. */
 static void count_wet(const struct blocks *b, const struct sq_examined *f, const float *rate, float above, const int moved[2],
                       int *ret)
 {
-    const int dx = moved[0], dy = moved[1];
-    for (int i = 0; i < b->nx * b->ny; i++)
-        ret[i] = 0;
+    const int left = moved[0] > 0 ? moved[0] : 0, right = moved[0] < 0 ? f->nx + moved[0] : f->nx;
+    memset(ret, 0, (size_t)b->nx * (size_t)b->ny * sizeof *ret);
     for (int y = 0; y < f->ny; y++) {
-        const int v = y - dy;
-        if (v < 0 || v >= f->ny)
-            continue;
-        for (int x = dx > 0 ? dx : 0; x < f->nx && x - dx < f->nx; x++)
-            ret[y / b->cells * b->nx + x / b->cells] += rate[(size_t)v * (size_t)f->nx + (size_t)(x - dx)] > above;
+        const int v = y - moved[1];
+        for (int k = 0; k < b->nx && v >= 0 && v < f->ny; k++) {
+            const int from = largest(k * b->cells, left), to = least((k + 1) * b->cells, right);
+            if (from < to)
+                ret[y / b->cells * b->nx + k] += count_above(rate + (size_t)v * (size_t)f->nx + (from - moved[0]), to - from, above);
+        }
     }
 }
 

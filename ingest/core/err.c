@@ -1,8 +1,10 @@
 #include "err.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum sq_status sq_fail(struct sq_err *e, enum sq_status status, const char *fmt, ...)
 {
@@ -18,11 +20,21 @@ enum sq_status sq_fail(struct sq_err *e, enum sq_status status, const char *fmt,
     return status;
 }
 
+/* Maps are walked plane by plane, each on other pages: where these are small, finding them takes as long as what is on them. calloc
+ * has not touched what it takes from the system, so it is not too late. */
+static void prefer_huge(void *p, size_t bytes)
+{
+    const uintptr_t huge = 2 << 20, from = ((uintptr_t)p + huge - 1) / huge * huge, to = ((uintptr_t)p + bytes) / huge * huge;
+    if (to > from)
+        (void)madvise((void *)from, to - from, MADV_HUGEPAGE); /* where it cannot be, nothing is lost */
+}
+
 enum sq_status sq_alloc(void **ret, size_t count, size_t size, const char *what, struct sq_err *e)
 {
     void *p = calloc(count ? count : 1, size ? size : 1); /* calloc checks the product */
     if (!p)
         return sq_fail(e, SQ_FAILED, "out of memory for %s (%zu x %zu bytes)", what, count, size);
+    prefer_huge(p, (count ? count : 1) * (size ? size : 1));
     *ret = p;
     return SQ_OK;
 }
