@@ -73,24 +73,75 @@ static void copy_out(const float *block, const struct sq_sight *s, const struct 
 }
 
 /* Down the columns first, where there are few blocks, then along the row. */
-enum { COLUMNS = 256 };
+enum { BLOCKS = 128, WIDEST = 16 };
 
-SQ_HOT static void spread_columns(const float *block, const struct sq_sight *s, const struct sq_window *win, int from, int n,
-                                  float *ret)
+/* Between the middles of two blocks lie f cells: to[k] of pair j is a + (b - a) * (k + 0.5) / f. */
+static inline void spread_row(const float *v, int n, int f, float *to)
 {
-    int row = win->row - s->at.row, col = win->col - s->at.col + from, below = s->h > 1 ? s->w : 0, at[COLUMNS];
-    float part[COLUMNS], v[COLUMNS + 2];
-    int first = position(col, s->f, s->w, part), width = least(position(col + n - 1, s->f, s->w, part) + 2, s->w) - first;
-    v[width] = 0; /* one block: its neighbour's part is 0 */
     for (int j = 0; j < n; j++)
-        at[j] = position(col + j, s->f, s->w, &part[j]) - first;
-    for (int i = 0; i < win->h; i++, ret += win->w) {
-        float fy;
-        const float *a = block + (size_t)position(row + i, s->f, s->h, &fy) * (size_t)s->w + first, *b = a + below;
-        for (int k = 0; k < width; k++)
-            v[k] = (1 - fy) * a[k] + fy * b[k];
-        for (int j = 0; j < n; j++)
-            ret[j] = (1 - part[j]) * v[at[j]] + part[j] * v[at[j] + 1];
+        for (int k = 0; k < f; k++)
+            to[j * f + k] = v[j] + ((float)k + 0.5f) / (float)f * (v[j + 1] - v[j]);
+}
+
+/* v (n + 1): the values of n + 1 blocks side by side; to (n * f): the cells between their middles. */
+SQ_HOT static void spread_blocks(const float *v, int n, int f, float *to)
+{
+    switch (f) { /* widths that the compiler knows become vectors */
+    case 2:
+        spread_row(v, n, 2, to);
+        break;
+    case 4:
+        spread_row(v, n, 4, to);
+        break;
+    case 8:
+        spread_row(v, n, 8, to);
+        break;
+    default:
+        spread_row(v, n, f, to);
+    }
+}
+
+SQ_HOT static void mix(const float *a, const float *b, float part, int n, float *ret)
+{
+    for (int k = 0; k < n; k++)
+        ret[k] = a[k] + part * (b[k] - a[k]);
+}
+
+/* The blocks that a window of cells lies on and between, as a window of the sight's. */
+static struct sq_window blocks_of(const struct sq_sight *s, const struct sq_window *win)
+{
+    float part;
+    int row = win->row - s->at.row, col = win->col - s->at.col;
+    struct sq_window b = {position(row, s->f, s->h, &part), position(col, s->f, s->w, &part), 0, 0};
+    b.h = least(position(row + win->h - 1, s->f, s->h, &part) + 2, s->h) - b.row;
+    b.w = least(position(col + win->w - 1, s->f, s->w, &part) + 2, s->w) - b.col;
+    return b;
+}
+
+SQ_HOT static bool all_zero(const float *block, const struct sq_sight *s, const struct sq_window *b)
+{
+    int some = 0;
+    for (int i = b->row; i < b->row + b->h && !some; i++)
+        for (int j = b->col; j < b->col + b->w; j++)
+            some |= block[(size_t)i * (size_t)s->w + (size_t)j] != 0;
+    return !some;
+}
+
+/* Pairs [first, first + n) of blocks side by side: pair p is of p - 1 and p, at the sight's ends of one block with itself, and the
+ * cells between their middles are f p - f / 2 and those after it. */
+static void spread_pairs(const float *block, const struct sq_sight *s, const struct sq_window *win, int first, int n, float *ret)
+{
+    float v[BLOCKS + 1], cells[BLOCKS * WIDEST], fy;
+    int row = win->row - s->at.row, col = win->col - s->at.col, at = first * s->f - s->f / 2, below = s->h > 1 ? s->w : 0;
+    int skip = at < col ? col - at : 0, to = at + skip - col, width = least(n * s->f - skip, win->w - to);
+    int from = first > 0 ? first - 1 : 0, last = least(first + n - 1, s->w - 1);
+    for (int i = 0; i < win->h; i++) {
+        const float *a = block + (size_t)position(row + i, s->f, s->h, &fy) * (size_t)s->w + from;
+        mix(a, a + below, fy, last - from + 1, v + (from - first + 1));
+        v[0] = first > 0 ? v[0] : v[1];
+        v[n] = first + n - 1 < s->w ? v[n] : v[n - 1];
+        spread_blocks(v, n, s->f, cells);
+        memcpy(ret + (size_t)i * (size_t)win->w + to, cells + skip, (size_t)width * sizeof *ret);
     }
 }
 
@@ -100,6 +151,12 @@ void sq_spread_out(const float *block, const struct sq_sight *s, const struct sq
         copy_out(block, s, win, ret);
         return;
     }
-    for (int j = 0; j < win->w; j += COLUMNS)
-        spread_columns(block, s, win, j, least(COLUMNS, win->w - j), ret + j);
+    const struct sq_window blocks = blocks_of(s, win);
+    if (all_zero(block, s, &blocks)) {
+        memset(ret, 0, (size_t)win->h * (size_t)win->w * sizeof *ret);
+        return;
+    }
+    int col = win->col - s->at.col, end = (col + win->w - 1 + s->f / 2) / s->f + 1;
+    for (int p = (col + s->f / 2) / s->f; p < end; p += BLOCKS)
+        spread_pairs(block, s, win, p, least(BLOCKS, end - p), ret);
 }

@@ -19,8 +19,8 @@ void sq_head_weights(const struct sq_net_shape *s, float *ret_w)
     }
 }
 
-/* Adds the log class probabilities of advection, floored, to z. */
-static inline void add_base(float z[][LANE], int classes, const float *base, size_t stride, int lanes)
+/* Class probabilities of advection, floored. */
+static inline void base_classes(float q[][LANE], int classes, const float *base, size_t stride, int lanes)
 {
     float above[LANE], floor = SQ_HEAD_FLOOR * 0.04f / (1 - powf(0.8f, (float)(classes - 1)));
     for (int i = 0; i < LANE; i++)
@@ -30,12 +30,22 @@ static inline void add_base(float z[][LANE], int classes, const float *base, siz
         if (c + 1 < classes)
             memcpy(next, base + (size_t)c * stride, (size_t)lanes * sizeof *base);
         for (int i = 0; i < LANE; i++) {
-            float q = above[i] - next[i];
-            z[c][i] += sq_logf((1 - SQ_HEAD_FLOOR) * (q > 0 ? q : 0) + (c ? floor : SQ_HEAD_FLOOR * 0.8f));
+            float p = above[i] - next[i];
+            q[c][i] = (1 - SQ_HEAD_FLOOR) * (p > 0 ? p : 0) + (c ? floor : SQ_HEAD_FLOOR * 0.8f);
             above[i] = next[i];
         }
         floor *= c ? 0.8f : 1;
     }
+}
+
+/* Adds the logs of those to z. */
+static inline void add_base(float z[][LANE], int classes, const float *base, size_t stride, int lanes)
+{
+    float q[SQ_CLASS_MAX][LANE];
+    base_classes(q, classes, base, stride, lanes);
+    for (int c = 0; c < classes; c++)
+        for (int i = 0; i < LANE; i++)
+            z[c][i] += sq_logf(q[c][i]);
 }
 
 /* z -> p in place; returns log of the sum in `lse`. */
@@ -61,26 +71,37 @@ static inline void softmax(float z[][LANE], int classes, float *lse)
             z[c][i] *= sum[i];
 }
 
-SQ_HOT static void exceed_lane(int classes, const float *score, const float *base, int lanes, float *ret, size_t stride)
+/* softmax(score + log q) is q exp(score) but for a factor; the largest score is taken off, and the floor of q keeps the sum away
+ * from 0. */
+SQ_HOT static void exceed_lane(int classes, const float *score, size_t score_stride, const float *base, int lanes, float *ret,
+                                size_t stride)
 {
-    float z[SQ_CLASS_MAX][LANE] = {{0}}, lse[LANE], above[LANE] = {0};
-    for (int i = 0; i < lanes; i++)
-        for (int c = 0; c < classes; c++)
-            z[c][i] = score[i * classes + c];
-    add_base(z, classes, base, stride, lanes);
-    softmax(z, classes, lse);
+    float q[SQ_CLASS_MAX][LANE], z[SQ_CLASS_MAX][LANE] = {{0}}, top[LANE], sum[LANE] = {0}, above[LANE] = {0};
+    for (int c = 0; c < classes; c++)
+        memcpy(z[c], score + (size_t)c * score_stride, (size_t)lanes * sizeof *score);
+    base_classes(q, classes, base, stride, lanes);
+    memcpy(top, z[0], sizeof top);
+    for (int c = 1; c < classes; c++)
+        for (int i = 0; i < LANE; i++)
+            top[i] = z[c][i] > top[i] ? z[c][i] : top[i];
+    for (int c = 0; c < classes; c++)
+        for (int i = 0; i < LANE; i++) {
+            q[c][i] *= sq_expf(z[c][i] - top[i]);
+            sum[i] += q[c][i];
+        }
+    for (int i = 0; i < LANE; i++)
+        sum[i] = 1 / sum[i];
     for (int k = classes - 2; k >= 0; k--) {
         for (int i = 0; i < LANE; i++)
-            above[i] += z[k + 1][i];
-        for (int i = 0; i < lanes; i++)
-            ret[(size_t)k * stride + (size_t)i] = above[i];
+            above[i] += q[k + 1][i] * sum[i];
+        memcpy(ret + (size_t)k * stride, above, (size_t)lanes * sizeof *ret);
     }
 }
 
-void sq_head_exceed(int classes, const float *score, const float *base, size_t n, float *ret, size_t stride)
+void sq_head_exceed(int classes, const float *score, size_t score_stride, const float *base, size_t n, float *ret, size_t stride)
 {
     for (size_t i = 0; i < n; i += LANE)
-        exceed_lane(classes, score + i * (size_t)classes, base + i, n - i < LANE ? (int)(n - i) : LANE, ret + i, stride);
+        exceed_lane(classes, score + i, score_stride, base + i, n - i < LANE ? (int)(n - i) : LANE, ret + i, stride);
 }
 
 struct lane_job {

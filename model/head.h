@@ -18,9 +18,9 @@
 
 #define SQ_HEAD_FLOOR 0.02f
 
-/* Exceedance probabilities of `n` cells from their scores (n, classes), already blended to one lead, and those of
- * advection: base and ret (n_edge, n), planes `stride` apart. */
-void sq_head_exceed(int classes, const float *score, const float *base, size_t n, float *ret, size_t stride);
+/* Exceedance probabilities of `n` cells from their scores (classes, n), planes `score_stride` apart, already blended to one
+ * lead, and those of advection: base and ret (n_edge, n), planes `stride` apart. */
+void sq_head_exceed(int classes, const float *score, size_t score_stride, const float *base, size_t n, float *ret, size_t stride);
 
 struct sq_loss {
     double sum, entropy, crps; /* added up over cells */

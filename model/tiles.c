@@ -7,11 +7,15 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A tile of the hidden layer: (size, size, H) of the element type, or nothing where no rain is in sight. */
+enum { LANE = 16, APART = 32 }; /* cells that are scored side by side; between planes */
+
+/* A tile of the hidden layer, of the element type: for each row H planes of it, `pitch` apart, so that a lane is read whole and
+ * planes do not meet in the cache; or nothing where no rain is in sight. */
 struct sq_hidden {
     const struct sq_weights *w;
     enum sq_dtype type;
     int ny, nx, size; /* cells of the grid; of a tile's side */
+    size_t pitch;
     int rows, cols;   /* tiles */
     void **tile;
     struct sq_hidden *next; /* of the next network that is pooled */
@@ -86,22 +90,37 @@ static enum sq_status worker_fit(struct worker *k, const struct sq_hidden *h, in
     return s;
 }
 
+/* (n, H) -> (H, stride) */
+static inline void to_planes(const char *from, int n, int hidden, size_t stride, size_t element_size, char *to)
+{
+    for (int j0 = 0; j0 < n; j0 += LANE)
+        for (int i = 0; i < hidden; i++)
+            for (int j = j0; j < n && j < j0 + LANE; j++)
+                memcpy(to + ((size_t)i * stride + (size_t)j) * element_size,
+                       from + ((size_t)j * (size_t)hidden + (size_t)i) * element_size, element_size);
+}
+
+/* Every lead reads the layer, so that it is laid out once as they want it. */
 static void keep(struct sq_hidden *h, int r, int c, const struct sq_window *win, const char *hidden)
 {
-    size_t cell = (size_t)h->w->net.shape.hidden * element(h), row = (size_t)h->size * cell;
+    const int top = r * h->size, left = c * h->size, H = h->w->net.shape.hidden;
+    const size_t cell = (size_t)H * element(h), row = h->pitch * cell;
     char *tile = h->tile[r * h->cols + c];
-    int top = r * h->size, left = c * h->size;
     int rows = clip(win->row + win->h - top, 0, h->size), cols = clip(win->col + win->w - left, 0, h->size);
-    for (int i = 0; i < rows; i++)
-        memcpy(tile + (size_t)i * row,
-               hidden + ((size_t)(top - win->row + i) * (size_t)win->w + (size_t)(left - win->col)) * cell,
-               (size_t)cols * cell);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < rows; i++) {
+        const char *from = hidden + ((size_t)(top - win->row + i) * (size_t)win->w + (size_t)(left - win->col)) * cell;
+        if (h->type == SQ_BF16)
+            to_planes(from, cols, H, h->pitch, 2, tile + (size_t)i * row);
+        else
+            to_planes(from, cols, H, h->pitch, 4, tile + (size_t)i * row);
+    }
 }
 
 static enum sq_status run_tile(struct sq_hidden *h, struct worker *k, const struct sq_scene *s, int r, int c, struct sq_err *e)
 {
     struct sq_window win = context(h, r, c);
-    size_t bytes = (size_t)h->size * (size_t)h->size * (size_t)h->w->net.shape.hidden * element(h);
+    size_t bytes = (size_t)h->size * h->pitch * (size_t)h->w->net.shape.hidden * element(h);
     enum sq_status st = worker_fit(k, h, win.h, win.w, e);
     if (!st)
         st = sq_alloc(&h->tile[r * h->cols + c], bytes, 1, "hidden layer", e);
@@ -124,6 +143,7 @@ static enum sq_status run_network(const struct sq_weights *w, const struct sq_sc
     int reach = even(sq_net_reach(&w->net.shape));
     *h = (struct sq_hidden){.w = w, .ny = ny, .nx = nx, .size = most <= TILE + 2 * reach ? most : TILE,
                             .type = sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32};
+    h->pitch = (size_t)h->size + APART;
     h->rows = (ny + h->size - 1) / h->size;
     h->cols = (nx + h->size - 1) / h->size;
     st = sq_alloc((void **)&h->tile, (size_t)(h->rows * h->cols), sizeof *h->tile, "tiles", e);
@@ -174,11 +194,12 @@ void sq_hidden_destroy(struct sq_hidden **h)
 
 /* ---- scores of one lead -------------------------------------------------------------------------------------- */
 
-enum { LANE = 16, WIDE = 48 }; /* classes are padded to whole lanes; at most WIDE */
+/* Classes go GROUP at a time, so that their sums stay in registers; they are padded to whole groups, at most WIDE. */
+enum { GROUP = 6, WIDE = 36 };
 
-/* The head for one lead, its nodes blended: weight (lanes, in, LANE), bias (lanes, LANE). */
+/* The head for one lead, its nodes blended: weight (groups, in, GROUP), bias (groups, GROUP). */
 struct blended {
-    int in, classes, lanes;
+    int in, classes;
     float weight[512 * WIDE], bias[WIDE];
 };
 
@@ -190,49 +211,57 @@ static void blend_head(const struct sq_net *n, double lead_s, struct blended *re
     float w;
     sq_net_blend(&n->shape, lead_s, &a, &w);
     int b = w > 0 ? a + 1 : a;
-    ret->in = l->in, ret->classes = C, ret->lanes = (C + LANE - 1) / LANE;
-    for (int c = 0; c < ret->lanes * LANE; c++) {
+    *ret = (struct blended){.in = l->in, .classes = C};
+    for (int c = 0; c < C; c++) {
         int ra = a * C + c, rb = b * C + c; /* rows of the layer */
-        float *to = ret->weight + c / LANE * l->in * LANE + c % LANE;
-        ret->bias[c] = c < C ? (1 - w) * theta[l->bias + (size_t)ra] + w * theta[l->bias + (size_t)rb] : 0;
+        float *to = ret->weight + c / GROUP * l->in * GROUP + c % GROUP;
+        ret->bias[c] = (1 - w) * theta[l->bias + (size_t)ra] + w * theta[l->bias + (size_t)rb];
         for (int i = 0; i < l->in; i++)
-            to[i * LANE] = c < C ? (1 - w) * theta[l->weight + (size_t)(ra * l->in + i)] +
-                                       w * theta[l->weight + (size_t)(rb * l->in + i)]
-                                 : 0;
+            to[i * GROUP] = (1 - w) * theta[l->weight + (size_t)(ra * l->in + i)] +
+                            w * theta[l->weight + (size_t)(rb * l->in + i)];
     }
 }
 
-/* CELLS cells go side by side: one alone would wait for each sum before the next term. */
-enum { CELLS = 6 };
-
-SQ_HOT static void score_cells(enum sq_dtype t, const void *hidden, const struct blended *h, size_t n, float *ret)
+/* Planes of the hidden layer, `row` apart, read as float. */
+static inline float hidden_at(enum sq_dtype t, const void *hidden, size_t at)
 {
-    float v[CELLS][512] = {{0}};
-    for (size_t p = 0; p < n; p += CELLS) {
-        size_t live = n - p < CELLS ? n - p : CELLS;
-        for (size_t k = 0; k < live; k++) {
-            size_t at = (p + k) * (size_t)h->in;
-            for (int i = 0; i < h->in; i++)
-                v[k][i] = t == SQ_BF16 ? sq_bf16_float(((const uint16_t *)hidden)[at + (size_t)i])
-                                       : ((const float *)hidden)[at + (size_t)i];
-        }
-        for (int lane = 0; lane < h->lanes; lane++) {
-            const float *w = h->weight + lane * h->in * LANE;
-            int real = h->classes - lane * LANE < LANE ? h->classes - lane * LANE : LANE;
-            float sum[CELLS][LANE];
-            for (int k = 0; k < CELLS; k++)
-                memcpy(sum[k], h->bias + lane * LANE, sizeof sum[k]);
-            for (int i = 0; i < h->in; i++)
-                for (int k = 0; k < CELLS; k++)
-                    for (int c = 0; c < LANE; c++)
-                        sum[k][c] += v[k][i] * w[i * LANE + c];
-            for (size_t k = 0; k < live; k++)
-                memcpy(ret + (p + k) * (size_t)h->classes + lane * LANE, sum[k], (size_t)real * sizeof *ret);
-        }
-    }
+    return t == SQ_BF16 ? sq_bf16_float(((const uint16_t *)hidden)[at]) : ((const float *)hidden)[at];
 }
 
-/* One row of the window, one tile wide at a time. */
+/* Scores of a group of classes, a lane of cells. */
+static inline void score_group(enum sq_dtype t, const void *hidden, size_t row, int in, const float *weight, const float *bias,
+                               float *restrict sum)
+{
+    for (int g = 0; g < GROUP; g++)
+        for (int k = 0; k < LANE; k++)
+            sum[g * LANE + k] = bias[g];
+    for (int i = 0; i < in; i++)
+#pragma omp simd
+        for (int k = 0; k < LANE; k++) {
+            float v = hidden_at(t, hidden, (size_t)i * row + (size_t)k);
+            for (int g = 0; g < GROUP; g++)
+                sum[g * LANE + k] += weight[i * GROUP + g] * v;
+        }
+}
+
+/* ret (classes, stride), of n cells. */
+SQ_HOT static void score_cells(enum sq_dtype t, const char *hidden, size_t row, const struct blended *h, int n, float *ret,
+                               size_t stride)
+{
+    for (int c = 0; c < h->classes; c += GROUP)
+        for (int j = 0; j < n; j += LANE) {
+            float sum[GROUP * LANE];
+            const float *weight = h->weight + c * h->in;
+            if (t == SQ_BF16)
+                score_group(SQ_BF16, hidden + 2 * j, row, h->in, weight, h->bias + c, sum);
+            else
+                score_group(SQ_F32, hidden + 4 * j, row, h->in, weight, h->bias + c, sum);
+            for (int g = 0; g < GROUP && c + g < h->classes; g++)
+                memcpy(ret + (size_t)(c + g) * stride + j, sum + g * LANE, (size_t)(n - j < LANE ? n - j : LANE) * sizeof *ret);
+        }
+}
+
+/* One row of the window, one tile wide at a time; tmp (classes, w). */
 static void exceed_row(const struct sq_hidden *h, int row, int col, int w, const struct blended *head,
                        const float *base, float *ret, size_t stride, float *tmp)
 {
@@ -241,9 +270,9 @@ static void exceed_row(const struct sq_hidden *h, int row, int col, int w, const
         int r = row / h->size, c = (col + j) / h->size, n = clip((c + 1) * h->size - col - j, 1, w - j);
         const char *tile = h->tile[r * h->cols + c];
         if (tile) {
-            size_t at = (size_t)(row - r * h->size) * (size_t)h->size + (size_t)(col + j - c * h->size);
-            score_cells(h->type, tile + at * (size_t)head->in * element(h), head, (size_t)n, tmp);
-            sq_head_exceed(C, tmp, base + j, (size_t)n, ret + j, stride);
+            size_t at = (size_t)(row - r * h->size) * h->pitch * (size_t)head->in + (size_t)(col + j - c * h->size);
+            score_cells(h->type, tile + at * element(h), h->pitch, head, n, tmp, (size_t)n);
+            sq_head_exceed(C, tmp, (size_t)n, base + j, (size_t)n, ret + j, stride);
         } else {
             for (int k = 0; k < C - 1; k++)
                 memset(ret + (size_t)k * stride + (size_t)j, 0, (size_t)n * sizeof *ret);

@@ -210,7 +210,7 @@ static void scores_of_zero_are_advection(void **state)
     for (int i = 0; i < N; i++)
         for (int k = 0; k < 4; k++)
             base[k * N + i] = (float)(i * (4 - k)) / (4 * N);
-    sq_head_exceed(CLASSES, score, base, N, p, N);
+    sq_head_exceed(CLASSES, score, N, base, N, p, N);
     for (int i = 0; i < N; i++) {
         float above = 0;
         for (int k = 3; k >= 0; k--) {
