@@ -3,10 +3,13 @@
 #include "advect.h"
 #include "tiles.h"
 
+#include "core/hot.h"
+
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { BLOCK = 128 };
+enum { BLOCK = 128, LANE = 16 };
 
 struct carry_block {
     int row, col, h, w;          /* on the map */
@@ -52,9 +55,8 @@ static void block_positions(const struct sq_nowcast *n, struct carry_block *b)
     if (bottom < 0 || right < 0)
         return;
     int r0 = top > 0 ? (int)top : 0, c0 = left > 0 ? (int)left : 0;
+    r0 = least(r0, g->ny - 2), c0 = least(c0, g->nx - 2);
     b->source = (struct sq_window){r0, c0, least((int)bottom + 2, g->ny) - r0, least((int)right + 2, g->nx) - c0};
-    b->source.h = b->source.h < 1 ? 1 : b->source.h;
-    b->source.w = b->source.w < 1 ? 1 : b->source.w;
 }
 
 /* Scratch for the positions, then for the source: its planes three times (the result, advection near and far) and their own
@@ -83,26 +85,79 @@ static enum sq_status block_room(const struct sq_nowcast *n, struct carry_block 
     return s;
 }
 
-/* Bilinear in the moving frame, with what stands on the map. */
-static void block_cell(const struct sq_nowcast *n, const struct carry_block *b, int i, int j, float *p)
+/* ---- a row of cells ---------------------------------------------------------------------------------------------- */
+
+/* Neighbours on the map are mostly neighbours in the moving frame: then they are a run, and read side by side, a lane at a time.
+ * What the last lane of a run holds too much, the next run overwrites. */
+struct row {
+    int n_run;
+    struct run {
+        int at, n;   /* cells of the row */
+        size_t from; /* the upper left one of four in the source */
+    } run[BLOCK];
+    float weight[4][BLOCK + LANE]; /* of the four */
+    float p[SQ_CLASS_MAX][BLOCK + LANE];
+};
+
+/* Row i of the block; a cell that is not known weighs NaN. */
+static void find_runs(const struct carry_block *b, int i, struct row *r)
 {
-    float y = b->y[i * BLOCK + j] - (float)b->source.row, x = b->x[i * BLOCK + j] - (float)b->source.col;
-    p[0] = NAN;
-    if (isnan(y))
-        return;
-    int i0 = (int)y, j0 = (int)x, i1 = least(i0 + 1, b->source.h - 1), j1 = least(j0 + 1, b->source.w - 1);
-    float fy = y - (float)i0, fx = x - (float)j0;
-    size_t w = (size_t)b->source.w, plane = (size_t)b->source.h * w;
-    size_t a = (size_t)i0 * w + (size_t)j0, c = (size_t)i1 * w + (size_t)j0;
-    size_t ar = (size_t)i0 * w + (size_t)j1, cr = (size_t)i1 * w + (size_t)j1;
-    for (int k = 0; k < n->n_edge; k++) {
-        const float *q = b->p + (size_t)k * plane;
-        p[k] = (1 - fy) * ((1 - fx) * q[a] + fx * q[ar]) + fy * ((1 - fx) * q[c] + fx * q[cr]);
+    const struct sq_window *s = &b->source;
+    struct run *last = NULL;
+    r->n_run = 0;
+    for (int j = 0; j < b->w; j++) {
+        float y = b->y[i * BLOCK + j] - (float)s->row, x = b->x[i * BLOCK + j] - (float)s->col;
+        bool known = !isnan(y);
+        int i0 = known ? least((int)y, s->h - 2) : 0, j0 = known ? least((int)x, s->w - 2) : 0;
+        float fy = known ? y - (float)i0 : NAN, fx = known ? x - (float)j0 : NAN;
+        size_t from = (size_t)i0 * (size_t)s->w + (size_t)j0;
+        r->weight[0][j] = (1 - fy) * (1 - fx), r->weight[1][j] = (1 - fy) * fx;
+        r->weight[2][j] = fy * (1 - fx), r->weight[3][j] = fy * fx;
+        if (!last || (known && from != last->from + (size_t)last->n)) {
+            last = &r->run[r->n_run++];
+            *last = (struct run){j, 0, from};
+        }
+        last->n++;
     }
-    size_t at = (size_t)i * (size_t)b->w + (size_t)j, cells = (size_t)b->h * (size_t)b->w;
-    for (int k = 0; k < n->n_edge && b->stands; k++)
-        p[k] += b->share[at] * (b->standing[(size_t)k * cells + at] - p[k]);
-    sq_distribution_order(n->n_edge, p);
+}
+
+/* Bilinear: one plane of the source, `w` cells wide, along a row. */
+SQ_HOT static void carry_row(const float *plane, size_t w, const struct row *r, float *ret)
+{
+    for (int k = 0; k < r->n_run; k++) {
+        const struct run *run = &r->run[k];
+        const float *a = plane + run->from, *c = a + w;
+        for (int j0 = 0; j0 < run->n; j0 += LANE)
+#pragma omp simd
+            for (int j = j0; j < j0 + LANE; j++) {
+                int at = run->at + j;
+                ret[at] = r->weight[0][at] * a[j] + r->weight[1][at] * a[j + 1] + r->weight[2][at] * c[j] + r->weight[3][at] * c[j + 1];
+            }
+    }
+}
+
+/* Adds what stands there, and puts p in order: no rate is exceeded more often than the one below. */
+SQ_HOT static void settle_row(float *restrict p, float *restrict most, const float *share, const float *standing, int n)
+{
+    for (int j = 0; j < n; j++) {
+        float v = share ? p[j] + share[j] * (standing[j] - p[j]) : p[j];
+        v = v > 0 ? v : v <= 0 ? 0 : v; /* NaN stays */
+        p[j] = most[j] = v > most[j] ? most[j] : v;
+    }
+}
+
+/* P(rate >= edge) of row i. */
+static void block_row(const struct sq_nowcast *n, const struct carry_block *b, int i, struct row *r)
+{
+    const size_t plane = (size_t)b->source.h * (size_t)b->source.w, at = (size_t)i * (size_t)b->w, cells = (size_t)b->h * (size_t)b->w;
+    float most[BLOCK];
+    for (int j = 0; j < BLOCK; j++)
+        most[j] = 1;
+    find_runs(b, i, r);
+    for (int k = 0; k < n->n_edge; k++) {
+        carry_row(b->p + (size_t)k * plane, (size_t)b->source.w, r, r->p[k]);
+        settle_row(r->p[k], most, b->stands ? b->share + at : NULL, b->standing + (size_t)k * cells + at, b->w);
+    }
 }
 
 /* The class edge that a threshold is, or -1: then it is interpolated. */
@@ -116,25 +171,37 @@ static void match_edges(const struct sq_nowcast *n, int ret_edge[SQ_THRESHOLD_MA
     }
 }
 
-static void block_out(const struct sq_nowcast *n, const struct carry_block *b, struct sq_lead *ret)
+/* P(rate >= t) of a row, t no edge of a class. */
+static void put_between(const struct sq_nowcast *n, const struct row *r, float t, int w, float *ret)
+{
+    const struct sq_distribution d = {n->n_edge, n->edge, SQ_TAIL_MMH};
+    float p[SQ_CLASS_MAX];
+    for (int j = 0; j < w; j++) {
+        for (int k = 0; k < n->n_edge; k++)
+            p[k] = r->p[k][j];
+        ret[j] = sq_distribution_exceed(&d, p, t);
+    }
+}
+
+static void block_out(const struct sq_nowcast *n, const struct carry_block *b, struct row *r, struct sq_lead *ret)
 {
     const struct sq_forecast *f = n->f;
-    struct sq_distribution d = {n->n_edge, n->edge, SQ_TAIL_MMH};
     size_t cells = sq_grid_cells(&f->grid);
-    float p[SQ_CLASS_MAX];
     int edge[SQ_THRESHOLD_MAX];
     match_edges(n, edge);
-    for (int i = 0; i < b->h; i++)
-        for (int j = 0; j < b->w; j++) {
-            size_t at = (size_t)(b->row + i) * (size_t)f->grid.nx + (size_t)(b->col + j);
-            if (b->source.h > 0)
-                block_cell(n, b, i, j, p);
-            bool none = b->source.h == 0 || isnan(p[0]);
-            for (int k = 0; k < f->n_threshold; k++)
-                ret->prob[(size_t)k * cells + at] = none           ? NAN
-                                                    : edge[k] >= 0 ? p[edge[k]]
-                                                                   : sq_distribution_exceed(&d, p, f->threshold_mmh[k]);
-        }
+    for (int i = 0; i < b->h; i++) {
+        float *to = ret->prob + (size_t)(b->row + i) * (size_t)f->grid.nx + (size_t)b->col;
+        if (b->source.h > 0)
+            block_row(n, b, i, r);
+        for (int k = 0; k < f->n_threshold; k++, to += cells)
+            if (b->source.h == 0)
+                for (int j = 0; j < b->w; j++)
+                    to[j] = NAN;
+            else if (edge[k] >= 0)
+                memcpy(to, r->p[edge[k]], (size_t)b->w * sizeof *to);
+            else
+                put_between(n, r, f->threshold_mmh[k], b->w, to);
+    }
 }
 
 /* a becomes (1 - share) a + share b. */
@@ -184,6 +251,7 @@ enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_l
 #pragma omp parallel
     {
         struct carry_block b = {0};
+        struct row r = {0};
         enum sq_status mine = SQ_OK;
 #pragma omp for schedule(dynamic)
         for (int t = 0; t < rows * cols; t++) {
@@ -202,7 +270,7 @@ enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_l
                 block_source(n, &b, lead_s);
             const struct sq_window here = {b.row, b.col, b.h, b.w};
             b.stands = b.source.h > 0 && sq_standing_put(&n->standing, lead_s, &here, b.share, b.standing);
-            block_out(n, &b, ret);
+            block_out(n, &b, &r, ret);
         }
         block_finish(&b);
         if (mine)

@@ -43,6 +43,8 @@ static enum sq_status prepare(struct sq_nowcast *n, struct sq_err *e)
     float *tmp = NULL;
     if (newest < 0)
         return sq_fail(e, SQ_FAILED, "no frame to forecast from");
+    if (g->nx < 2 || g->ny < 2)
+        return sq_fail(e, SQ_FAILED, "a forecast needs at least 2 x 2 cells, not %d x %d", g->nx, g->ny);
     struct sq_slots slots = sq_slots_last;
     for (const struct sq_weights *w = n->weights; w; w = w->next)
         sq_slots_add(&slots, &w->net.shape.slots);
