@@ -73,7 +73,7 @@ static enum sq_status sample(const struct sq_nowcast *n, double lead_s, const st
 #pragma omp parallel for schedule(dynamic)
     for (int k = 0; k < parts; k++) {
         size_t base = (size_t)n->n_edge * (size_t)part[k].h * (size_t)part[k].w, advect = sq_advect_room(n->cube, &part[k], lead_s);
-        size_t rows = 4 * (size_t)(n->n_edge + 1) * (size_t)part[k].w;
+        size_t rows = 2 * (size_t)n->n_edge * (size_t)part[k].w + sq_hidden_room(n->n_edge, &(struct sq_window){.h = 1, .w = part[k].w});
         float *tmp = malloc((base + (advect > rows ? advect : rows)) * sizeof *tmp);
         if (tmp)
             sample_part(n, lead_s, &part[k], ret->p + (size_t)k * (SIDE / EVERY * SIDE), ret->room, total[k], tmp);

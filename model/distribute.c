@@ -59,12 +59,13 @@ static void block_positions(const struct sq_nowcast *n, struct carry_block *b)
     b->source = (struct sq_window){r0, c0, least((int)bottom + 2, g->ny) - r0, least((int)right + 2, g->nx) - c0};
 }
 
-/* Scratch for the positions, then for the source: its planes three times (the result, advection near and far) and their own
- * needs. */
+/* Scratch for the positions, then for the source: its planes three times (the result, advection near and far; a row more of
+ * each, for a lane is read whole) and their own needs. */
 static enum sq_status block_room(const struct sq_nowcast *n, struct carry_block *b, int lead_s, struct sq_err *e)
 {
     size_t cells = ((size_t)b->source.h + 1) * (size_t)b->source.w, advect = sq_advect_room(n->cube, &b->source, lead_s);
-    size_t network = cells * (size_t)(n->n_edge + 2);
+    size_t amounts = 2 * cells, network = n->hidden ? sq_hidden_room(n->n_edge, &b->source) : 0;
+    network = network > amounts ? network : amounts;
     size_t need = 3 * cells * (size_t)n->n_edge + (advect > network ? advect : network);
     enum sq_status s = SQ_OK;
     if (!b->y)

@@ -7,15 +7,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { LANE = 16, APART = 32 }; /* cells that are scored side by side; between planes */
+enum { LANE = 16 }; /* cells that are scored side by side */
 
-/* A tile of the hidden layer, of the element type: for each row H planes of it, `pitch` apart, so that a lane is read whole and
- * planes do not meet in the cache; or nothing where no rain is in sight. */
+/* A tile of the hidden layer, of the element type: (size, lanes, H, LANE); or nothing where no rain is in sight. */
 struct sq_hidden {
     const struct sq_weights *w;
     enum sq_dtype type;
     int ny, nx, size; /* cells of the grid; of a tile's side */
-    size_t pitch;
+    int lanes;        /* in a row of a tile */
     int rows, cols;   /* tiles */
     void **tile;
     struct sq_hidden *next; /* of the next network that is pooled */
@@ -90,40 +89,44 @@ static enum sq_status worker_fit(struct worker *k, const struct sq_hidden *h, in
     return s;
 }
 
-/* (n, H) -> (H, stride) */
-static inline void to_planes(const char *from, int n, int hidden, size_t stride, size_t element_size, char *to)
+/* (n, H) -> (lanes, H, LANE) */
+static inline void to_lanes(const char *from, int n, int hidden, size_t element_size, char *to)
 {
-    for (int j0 = 0; j0 < n; j0 += LANE)
+    for (int j = 0; j < n; j++)
         for (int i = 0; i < hidden; i++)
-            for (int j = j0; j < n && j < j0 + LANE; j++)
-                memcpy(to + ((size_t)i * stride + (size_t)j) * element_size,
-                       from + ((size_t)j * (size_t)hidden + (size_t)i) * element_size, element_size);
+            memcpy(to + ((size_t)(j / LANE * hidden + i) * LANE + (size_t)(j % LANE)) * element_size,
+                   from + ((size_t)j * (size_t)hidden + (size_t)i) * element_size, element_size);
+}
+
+/* Of one row. */
+static size_t row_bytes(const struct sq_hidden *h)
+{
+    return (size_t)h->lanes * LANE * (size_t)h->w->net.shape.hidden * element(h);
 }
 
 /* Every lead reads the layer, so that it is laid out once as they want it. */
 static void keep(struct sq_hidden *h, int r, int c, const struct sq_window *win, const char *hidden)
 {
     const int top = r * h->size, left = c * h->size, H = h->w->net.shape.hidden;
-    const size_t cell = (size_t)H * element(h), row = h->pitch * cell;
+    const size_t cell = (size_t)H * element(h);
     char *tile = h->tile[r * h->cols + c];
     int rows = clip(win->row + win->h - top, 0, h->size), cols = clip(win->col + win->w - left, 0, h->size);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < rows; i++) {
         const char *from = hidden + ((size_t)(top - win->row + i) * (size_t)win->w + (size_t)(left - win->col)) * cell;
         if (h->type == SQ_BF16)
-            to_planes(from, cols, H, h->pitch, 2, tile + (size_t)i * row);
+            to_lanes(from, cols, H, 2, tile + (size_t)i * row_bytes(h));
         else
-            to_planes(from, cols, H, h->pitch, 4, tile + (size_t)i * row);
+            to_lanes(from, cols, H, 4, tile + (size_t)i * row_bytes(h));
     }
 }
 
 static enum sq_status run_tile(struct sq_hidden *h, struct worker *k, const struct sq_scene *s, int r, int c, struct sq_err *e)
 {
     struct sq_window win = context(h, r, c);
-    size_t bytes = (size_t)h->size * h->pitch * (size_t)h->w->net.shape.hidden * element(h);
     enum sq_status st = worker_fit(k, h, win.h, win.w, e);
     if (!st)
-        st = sq_alloc(&h->tile[r * h->cols + c], bytes, 1, "hidden layer", e);
+        st = sq_alloc(&h->tile[r * h->cols + c], (size_t)h->size, row_bytes(h), "hidden layer", e);
     if (st)
         return st;
     sq_features(s, &h->w->net.shape.slots, &win, sq_untouched, k->features, k->tmp);
@@ -143,7 +146,7 @@ static enum sq_status run_network(const struct sq_weights *w, const struct sq_sc
     int reach = even(sq_net_reach(&w->net.shape));
     *h = (struct sq_hidden){.w = w, .ny = ny, .nx = nx, .size = most <= TILE + 2 * reach ? most : TILE,
                             .type = sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32};
-    h->pitch = (size_t)h->size + APART;
+    h->lanes = (h->size + LANE - 1) / LANE;
     h->rows = (ny + h->size - 1) / h->size;
     h->cols = (nx + h->size - 1) / h->size;
     st = sq_alloc((void **)&h->tile, (size_t)(h->rows * h->cols), sizeof *h->tile, "tiles", e);
@@ -222,14 +225,13 @@ static void blend_head(const struct sq_net *n, double lead_s, struct blended *re
     }
 }
 
-/* Planes of the hidden layer, `row` apart, read as float. */
-static inline float hidden_at(enum sq_dtype t, const void *hidden, size_t at)
+static inline float hidden_at(enum sq_dtype t, const void *hidden, int at)
 {
     return t == SQ_BF16 ? sq_bf16_float(((const uint16_t *)hidden)[at]) : ((const float *)hidden)[at];
 }
 
-/* Scores of a group of classes, a lane of cells. */
-static inline void score_group(enum sq_dtype t, const void *hidden, size_t row, int in, const float *weight, const float *bias,
+/* Scores of a group of classes, of one lane of cells. */
+static inline void score_group(enum sq_dtype t, const void *hidden, int in, const float *weight, const float *bias,
                                float *restrict sum)
 {
     for (int g = 0; g < GROUP; g++)
@@ -238,30 +240,29 @@ static inline void score_group(enum sq_dtype t, const void *hidden, size_t row, 
     for (int i = 0; i < in; i++)
 #pragma omp simd
         for (int k = 0; k < LANE; k++) {
-            float v = hidden_at(t, hidden, (size_t)i * row + (size_t)k);
+            float v = hidden_at(t, hidden, i * LANE + k);
             for (int g = 0; g < GROUP; g++)
                 sum[g * LANE + k] += weight[i * GROUP + g] * v;
         }
 }
 
-/* ret (classes, stride), of n cells. */
-SQ_HOT static void score_cells(enum sq_dtype t, const char *hidden, size_t row, const struct blended *h, int n, float *ret,
-                               size_t stride)
+/* ret (classes, lanes * LANE) */
+SQ_HOT static void score_lanes(enum sq_dtype t, const char *hidden, const struct blended *h, int lanes, float *ret)
 {
     for (int c = 0; c < h->classes; c += GROUP)
-        for (int j = 0; j < n; j += LANE) {
+        for (int j = 0; j < lanes; j++) {
             float sum[GROUP * LANE];
             const float *weight = h->weight + c * h->in;
             if (t == SQ_BF16)
-                score_group(SQ_BF16, hidden + 2 * j, row, h->in, weight, h->bias + c, sum);
+                score_group(SQ_BF16, hidden + j * h->in * LANE * 2, h->in, weight, h->bias + c, sum);
             else
-                score_group(SQ_F32, hidden + 4 * j, row, h->in, weight, h->bias + c, sum);
+                score_group(SQ_F32, hidden + j * h->in * LANE * 4, h->in, weight, h->bias + c, sum);
             for (int g = 0; g < GROUP && c + g < h->classes; g++)
-                memcpy(ret + (size_t)(c + g) * stride + j, sum + g * LANE, (size_t)(n - j < LANE ? n - j : LANE) * sizeof *ret);
+                memcpy(ret + ((c + g) * lanes + j) * LANE, sum + g * LANE, LANE * sizeof *ret);
         }
 }
 
-/* One row of the window, one tile wide at a time; tmp (classes, w). */
+/* One row of the window, one tile wide at a time; tmp: (classes, w and two lanes more). */
 static void exceed_row(const struct sq_hidden *h, int row, int col, int w, const struct blended *head,
                        const float *base, float *ret, size_t stride, float *tmp)
 {
@@ -270,15 +271,26 @@ static void exceed_row(const struct sq_hidden *h, int row, int col, int w, const
         int r = row / h->size, c = (col + j) / h->size, n = clip((c + 1) * h->size - col - j, 1, w - j);
         const char *tile = h->tile[r * h->cols + c];
         if (tile) {
-            size_t at = (size_t)(row - r * h->size) * h->pitch * (size_t)head->in + (size_t)(col + j - c * h->size);
-            score_cells(h->type, tile + at * element(h), h->pitch, head, n, tmp, (size_t)n);
-            sq_head_exceed(C, tmp, (size_t)n, base + j, (size_t)n, ret + j, stride);
+            int at = col + j - c * h->size, first = at / LANE, lanes = (at + n - 1) / LANE + 1 - first;
+            const char *hidden = tile + (size_t)(row - r * h->size) * row_bytes(h) + (size_t)(first * LANE * head->in) * element(h);
+            score_lanes(h->type, hidden, head, lanes, tmp);
+            sq_head_exceed(C, tmp + at % LANE, (size_t)(lanes * LANE), base + j, (size_t)n, ret + j, stride);
         } else {
             for (int k = 0; k < C - 1; k++)
                 memset(ret + (size_t)k * stride + (size_t)j, 0, (size_t)n * sizeof *ret);
         }
         j += n;
     }
+}
+
+static size_t row_room(int classes, const struct sq_window *win)
+{
+    return (size_t)classes * ((size_t)win->w + 2 * LANE);
+}
+
+size_t sq_hidden_room(int n_edge, const struct sq_window *win)
+{
+    return row_room(n_edge + 1, win) + (size_t)n_edge * (size_t)win->h * (size_t)win->w;
 }
 
 void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, const float *base,
@@ -288,7 +300,7 @@ void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_
     size_t stride = (size_t)win->h * (size_t)win->w, all = stride * (size_t)(classes - 1);
     struct blended head;
     for (int done = 0; h; h = h->next, done++) {
-        float *mine = done ? tmp + (size_t)win->w * (size_t)classes : ret;
+        float *mine = done ? tmp + row_room(classes, win) : ret;
         blend_head(&h->w->net, lead_s, &head);
         for (size_t i = 0; i < stride; i += (size_t)win->w)
             exceed_row(h, win->row + (int)(i / (size_t)win->w), win->col, win->w, &head, base + i, mine + i, stride, tmp);

@@ -15,9 +15,10 @@ enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scen
 void sq_hidden_destroy(struct sq_hidden **h);
 
 /* Exceedance probabilities at the class edges in the moving frame: ret, and base, those of advection, are
- * (n_edge, win->h, win->w); the window lies inside the grid. tmp ((win->h + 1) * win->w * classes). 0 where there is
- * no tile. */
+ * (n_edge, win->h, win->w); the window lies inside the grid. tmp holds sq_hidden_room() floats. 0 where
+ * there is no tile. */
 void sq_hidden_exceed(const struct sq_hidden *h, double lead_s, const struct sq_window *win, const float *base,
                       float *ret, float *tmp);
+size_t sq_hidden_room(int n_edge, const struct sq_window *win);
 
 #endif
