@@ -2,25 +2,43 @@
 
 #include <math.h>
 
+/* Along a row between nodes j and j + 1: displacements of cells [from, to), linear. */
+struct stretch {
+    int j, from, to;
+    float x0, x1, y0, y1;
+};
+
+/* That of cell `col`; nodes i and i1 of the rows count 1 - fy and fy. Before the first node and after the last it is constant. */
+static struct stretch find_stretch(const struct sq_motion *m, const float *dx, const float *dy, int i, int i1, float fy, int col)
+{
+    int j = (int)floor((col + 0.5) / m->cell - 0.5), j0 = j < 0 ? 0 : j, j1 = j + 1 < m->mx ? j + 1 : m->mx - 1;
+    const float *xa = dx + i * m->mx, *xb = dx + i1 * m->mx, *ya = dy + i * m->mx, *yb = dy + i1 * m->mx;
+    return (struct stretch){j, col, (int)ceil((j + 1.5) * m->cell - 0.5),
+                            xa[j0] + fy * (xb[j0] - xa[j0]), xa[j1] + fy * (xb[j1] - xa[j1]),
+                            ya[j0] + fy * (yb[j0] - ya[j0]), ya[j1] + fy * (yb[j1] - ya[j1])};
+}
+
+static void put_stretch(const struct stretch *s, float per_cell, int row, float *pos_y, float *pos_x)
+{
+    for (int k = 0; k < s->to - s->from; k++) {
+        float f = ((float)(s->from + k) + 0.5f) * per_cell - 0.5f - (float)s->j;
+        pos_x[k] = (float)(s->from + k) + s->x0 + f * (s->x1 - s->x0);
+        pos_y[k] = (float)row + s->y0 + f * (s->y1 - s->y0);
+    }
+}
+
 /* Node fields are bilinear, so along a row each is piecewise linear: walk it node by node. */
 void sq_carry_positions(const struct sq_motion *m, const float *dx, const float *dy, int row, int col, int w,
                         float *pos_y, float *pos_x)
 {
-    float s = 1.0f / (float)m->cell;
-    float ny = ((float)row + 0.5f) * s - 0.5f;
+    float per_cell = 1.0f / (float)m->cell, ny = ((float)row + 0.5f) * per_cell - 0.5f;
     ny = ny < 0 ? 0 : ny > (float)(m->my - 1) ? (float)(m->my - 1) : ny;
     int i = (int)ny, i1 = i + 1 < m->my ? i + 1 : i;
-    float fy = ny - (float)i;
-    const float *xa = dx + i * m->mx, *xb = dx + i1 * m->mx, *ya = dy + i * m->mx, *yb = dy + i1 * m->mx;
-    for (int k = 0; k < w; k++) {
-        float nx = ((float)(col + k) + 0.5f) * s - 0.5f;
-        nx = nx < 0 ? 0 : nx > (float)(m->mx - 1) ? (float)(m->mx - 1) : nx;
-        int j = (int)nx, j1 = j + 1 < m->mx ? j + 1 : j;
-        float fx = nx - (float)j;
-        float x0 = xa[j] + fy * (xb[j] - xa[j]), x1 = xa[j1] + fy * (xb[j1] - xa[j1]);
-        float y0 = ya[j] + fy * (yb[j] - ya[j]), y1 = ya[j1] + fy * (yb[j1] - ya[j1]);
-        pos_x[k] = (float)(col + k) + x0 + fx * (x1 - x0);
-        pos_y[k] = (float)row + y0 + fx * (y1 - y0);
+    for (int k = 0; k < w;) {
+        struct stretch s = find_stretch(m, dx, dy, i, i1, ny - (float)i, col + k);
+        s.to = s.to < col + w ? s.to : col + w;
+        put_stretch(&s, per_cell, row, pos_y + k, pos_x + k);
+        k = s.to - col;
     }
 }
 
@@ -32,7 +50,8 @@ static float take_nearest(const float *map, int ny, int nx, float y, float x)
     return map[(size_t)i * (size_t)nx + (size_t)j];
 }
 
-static float take_bilinear(const float *map, int ny, int nx, float y, float x)
+/* Where some of the four are not known, or outside: of the others. */
+static float take_some(const float *map, int ny, int nx, float y, float x)
 {
     if (!(y > -0.5f && x > -0.5f && y < (float)ny - 0.5f && x < (float)nx - 0.5f))
         return NAN;
@@ -50,6 +69,18 @@ static float take_bilinear(const float *map, int ny, int nx, float y, float x)
         weight += w;
     }
     return weight >= 0.5f ? sum / weight : NAN;
+}
+
+static inline float take_bilinear(const float *map, int ny, int nx, float y, float x)
+{
+    float v = NAN;
+    if (y >= 0 && x >= 0 && y < (float)(ny - 1) && x < (float)(nx - 1)) {
+        int i = (int)y, j = (int)x;
+        float fy = y - (float)i, fx = x - (float)j;
+        const float *p = map + (size_t)i * (size_t)nx + (size_t)j, *q = p + nx;
+        v = (1 - fy) * ((1 - fx) * p[0] + fx * p[1]) + fy * ((1 - fx) * q[0] + fx * q[1]);
+    }
+    return isnan(v) ? take_some(map, ny, nx, y, x) : v;
 }
 
 enum { PIECE = 256 };

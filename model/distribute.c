@@ -184,24 +184,52 @@ static void put_between(const struct sq_nowcast *n, const struct row *r, float t
     }
 }
 
+/* Mean and percentiles of `w` cells from their probabilities at f's thresholds; `weight` is that of thresholds in the mean. NaN
+ * passes on. */
+static void summarise(const struct sq_forecast *f, const float *weight, size_t at, int w, struct sq_lead *ret)
+{
+    const struct sq_distribution d = {f->n_threshold, f->threshold_mmh, SQ_TAIL_MMH};
+    const size_t cells = sq_grid_cells(&f->grid);
+    float p[SQ_THRESHOLD_MAX];
+    for (size_t i = at; i < at + (size_t)w; i++) {
+        float mean = 0;
+        for (int k = 0; k < f->n_threshold; k++) {
+            p[k] = ret->prob[(size_t)k * cells + i];
+            mean += weight[k] * p[k];
+        }
+        ret->mean[i] = mean;
+        for (int k = 0; k < f->n_percentile; k++)
+            ret->rate[(size_t)k * cells + i] = sq_distribution_quantile(&d, p, f->percentile[k] / 100);
+    }
+}
+
+static void put_row(const struct sq_nowcast *n, const struct carry_block *b, const struct row *r, const int *edge, float *to)
+{
+    const size_t cells = sq_grid_cells(&n->f->grid);
+    for (int k = 0; k < n->f->n_threshold; k++, to += cells)
+        if (b->source.h == 0)
+            for (int j = 0; j < b->w; j++)
+                to[j] = NAN;
+        else if (edge[k] >= 0)
+            memcpy(to, r->p[edge[k]], (size_t)b->w * sizeof *to);
+        else
+            put_between(n, r, n->f->threshold_mmh[k], b->w, to);
+}
+
+/* Row by row, while it is at hand. */
 static void block_out(const struct sq_nowcast *n, const struct carry_block *b, struct row *r, struct sq_lead *ret)
 {
-    const struct sq_forecast *f = n->f;
-    size_t cells = sq_grid_cells(&f->grid);
+    const struct sq_distribution d = {n->f->n_threshold, n->f->threshold_mmh, SQ_TAIL_MMH};
     int edge[SQ_THRESHOLD_MAX];
+    float weight[SQ_THRESHOLD_MAX];
     match_edges(n, edge);
+    sq_distribution_mean_weights(&d, weight);
     for (int i = 0; i < b->h; i++) {
-        float *to = ret->prob + (size_t)(b->row + i) * (size_t)f->grid.nx + (size_t)b->col;
+        const size_t at = (size_t)(b->row + i) * (size_t)n->f->grid.nx + (size_t)b->col;
         if (b->source.h > 0)
             block_row(n, b, i, r);
-        for (int k = 0; k < f->n_threshold; k++, to += cells)
-            if (b->source.h == 0)
-                for (int j = 0; j < b->w; j++)
-                    to[j] = NAN;
-            else if (edge[k] >= 0)
-                memcpy(to, r->p[edge[k]], (size_t)b->w * sizeof *to);
-            else
-                put_between(n, r, f->threshold_mmh[k], b->w, to);
+        put_row(n, b, r, edge, ret->prob + at);
+        summarise(n->f, weight, at, b->w, ret);
     }
 }
 

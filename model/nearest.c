@@ -74,7 +74,8 @@ bool sq_nearest_move(const struct sq_nearest *n, float reach, float *y, float *x
         return false;
     if (cell != row * n->nx + col)
         ny = (float)(cell / n->nx), nx = (float)(cell % n->nx);
-    if (!(hypotf(*y - ny, *x - nx) <= reach))
+    float dy = *y - ny, dx = *x - nx;
+    if (!(dy * dy + dx * dx <= reach * reach))
         return false;
     *y = ny;
     *x = nx;

@@ -150,36 +150,6 @@ void sq_nowcast_destroy(struct sq_nowcast **n)
     *n = NULL;
 }
 
-/* ---- summaries -------------------------------------------------------------------------------------------------- */
-
-static void summarise_row(const struct sq_forecast *f, const struct sq_distribution *d, const float *weight,
-                          struct sq_lead *l, size_t from, size_t to)
-{
-    size_t cells = sq_grid_cells(&f->grid);
-    float p[SQ_THRESHOLD_MAX];
-    for (size_t i = from; i < to; i++) {
-        float mean = 0;
-        for (int k = 0; k < f->n_threshold; k++) {
-            p[k] = l->prob[(size_t)k * cells + i];
-            mean += weight[k] * p[k];
-        }
-        l->mean[i] = mean;
-        for (int k = 0; k < f->n_percentile; k++)
-            l->rate[(size_t)k * cells + i] = sq_distribution_quantile(d, p, f->percentile[k] / 100);
-    }
-}
-
-void sq_nowcast_summarise(const struct sq_forecast *f, struct sq_lead *ret)
-{
-    struct sq_distribution d = {f->n_threshold, f->threshold_mmh, SQ_TAIL_MMH};
-    float weight[SQ_THRESHOLD_MAX];
-    size_t nx = (size_t)f->grid.nx;
-    sq_distribution_mean_weights(&d, weight);
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < f->grid.ny; i++)
-        summarise_row(f, &d, weight, ret, (size_t)i * nx, (size_t)(i + 1) * nx);
-}
-
 /* ---- one known rate: persistence and extrapolation ---------------------------------------------------------------- */
 
 static void certain(const struct sq_forecast *f, const float *rate, struct sq_lead *ret)
@@ -250,9 +220,5 @@ enum sq_status sq_nowcast_lead(struct sq_nowcast *n, int lead_index, struct sq_l
     enum sq_status s = n->far ? sq_wide_lead(n->far, lead_s, e) : SQ_OK;
     if (!s)
         s = sq_standing_lead(&n->standing, lead_s, e);
-    if (!s)
-        s = sq_distribute(n, lead_s, ret, e);
-    if (!s)
-        sq_nowcast_summarise(n->f, ret);
-    return s;
+    return s ? s : sq_distribute(n, lead_s, ret, e);
 }

@@ -43,11 +43,9 @@ float sq_nowcast_reach(const struct sq_nowcast *n);
  * win->w); tmp holds sq_advect_room() floats. */
 void sq_nowcast_base(const struct sq_nowcast *n, double lead_s, const struct sq_window *win, float *ret, float *tmp);
 
-/* Probabilities of one lead (ret->prob) from the distribution in the moving frame, by advection, or by the network
- * with some of advection, carried along back_x, back_y to the map, block by block, and some of what stands there. NaN beyond the reach of what was observed. */
+/* One lead: probabilities (ret->prob) from the distribution in the moving frame, by advection, or by the network
+ * with some of advection, carried along back_x, back_y to the map, block by block, and some of what stands there; NaN beyond
+ * the reach of what was observed. Mean and percentiles follow from them. */
 enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e) SQ_CHECK;
-
-/* Percentiles and mean of one lead from its probabilities at f's thresholds (ret->prob); NaN passes on. */
-void sq_nowcast_summarise(const struct sq_forecast *f, struct sq_lead *ret);
 
 #endif

@@ -101,6 +101,27 @@ static void motion_fades_to_what_lasts(void **state)
     }
 }
 
+/* Between nodes displacements are bilinear, before the first and after the last constant, wherever a row of them begins. */
+static void positions_are_bilinear_between_nodes(void **state)
+{
+    (void)state;
+    enum { COLS = 61, ROWS = 45, MX = 9, MY = 7, CELL = 7 };
+    struct sq_motion m = {.nx = COLS, .ny = ROWS, .cell = CELL, .mx = MX, .my = MY};
+    float dx[MX * MY], dy[MX * MY], y[COLS], x[COLS];
+    for (int k = 0; k < MX * MY; k++) {
+        dx[k] = (float)((k * 37) % 11) - 5;
+        dy[k] = (float)((k * 53) % 13) - 6;
+    }
+    for (int row = 0; row < ROWS; row++)
+        for (int col = 0; col < COLS; col += 10) {
+            sq_carry_positions(&m, dx, dy, row, col, COLS - col, y, x);
+            for (int k = 0; k < COLS - col; k++) {
+                REQUIRE_NEAR(x[k], (float)(col + k) + sq_motion_at(&m, dx, (float)row, (float)(col + k)), 1e-4);
+                REQUIRE_NEAR(y[k], (float)row + sq_motion_at(&m, dy, (float)row, (float)(col + k)), 1e-4);
+            }
+        }
+}
+
 /* Every hole finds a cell as near as any, within a tenth. */
 static void holes_find_the_nearest_cell(void **state)
 {
@@ -237,7 +258,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rain_that_moves_is_followed),     cmocka_unit_test(trajectories_return),
         cmocka_unit_test(carrying_keeps_nan_and_dry),      cmocka_unit_test(features_are_the_same_everywhere),
-        cmocka_unit_test(motion_fades_to_what_lasts),     cmocka_unit_test(holes_find_the_nearest_cell),    cmocka_unit_test(methods_without_weights),
+        cmocka_unit_test(motion_fades_to_what_lasts),     cmocka_unit_test(positions_are_bilinear_between_nodes),
+        cmocka_unit_test(holes_find_the_nearest_cell),    cmocka_unit_test(methods_without_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
