@@ -184,22 +184,31 @@ static void put_between(const struct sq_nowcast *n, const struct row *r, float t
     }
 }
 
+SQ_HOT static void add_row(const float *p, float weight, int w, float *restrict sum)
+{
+    for (int j = 0; j < w; j++)
+        sum[j] += weight * p[j];
+}
+
 /* Mean and percentiles of `w` cells from their probabilities at f's thresholds; `weight` is that of thresholds in the mean. NaN
  * passes on. */
 static void summarise(const struct sq_forecast *f, const float *weight, size_t at, int w, struct sq_lead *ret)
 {
     const struct sq_distribution d = {f->n_threshold, f->threshold_mmh, SQ_TAIL_MMH};
     const size_t cells = sq_grid_cells(&f->grid);
-    float p[SQ_THRESHOLD_MAX];
-    for (size_t i = at; i < at + (size_t)w; i++) {
-        float mean = 0;
-        for (int k = 0; k < f->n_threshold; k++) {
-            p[k] = ret->prob[(size_t)k * cells + i];
-            mean += weight[k] * p[k];
-        }
-        ret->mean[i] = mean;
+    const float *prob = ret->prob + at;
+    /* all percentiles are 0 where the highest is */
+    const float least = f->n_percentile ? 1 - f->percentile[f->n_percentile - 1] / 100 : 1;
+    float p[SQ_THRESHOLD_MAX], mean[BLOCK] = {0};
+    for (int k = 0; k < f->n_threshold; k++)
+        add_row(prob + (size_t)k * cells, weight[k], w, mean);
+    memcpy(ret->mean + at, mean, (size_t)w * sizeof *mean);
+    for (int j = 0; j < w; j++) {
+        const bool dry = prob[j] <= least;
+        for (int k = 0; k < f->n_threshold && !dry; k++)
+            p[k] = prob[(size_t)k * cells + (size_t)j];
         for (int k = 0; k < f->n_percentile; k++)
-            ret->rate[(size_t)k * cells + i] = sq_distribution_quantile(&d, p, f->percentile[k] / 100);
+            ret->rate[(size_t)k * cells + at + (size_t)j] = dry ? 0 : sq_distribution_quantile(&d, p, f->percentile[k] / 100);
     }
 }
 

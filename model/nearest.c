@@ -24,15 +24,18 @@ static inline void ask(struct sq_nearest *n, int row, int col, int drow, int dco
 static void sweep(struct sq_nearest *n, int step)
 {
     for (int k = 0; k < n->ny; k++) {
-        int row = step > 0 ? k : n->ny - 1 - k;
+        int row = step > 0 ? k : n->ny - 1 - k, first = row * n->nx;
         for (int col = 0; col < n->nx; col++) {
+            if (n->cell[first + col] == first + col)
+                continue; /* observed */
             ask(n, row, col, -step, -1);
             ask(n, row, col, -step, 0);
             ask(n, row, col, -step, 1);
             ask(n, row, col, 0, -1);
         }
         for (int col = n->nx - 1; col >= 0; col--)
-            ask(n, row, col, 0, 1);
+            if (n->cell[first + col] != first + col)
+                ask(n, row, col, 0, 1);
     }
 }
 
