@@ -73,6 +73,14 @@ static enum sq_status find_step(struct plan *b, struct sq_err *e)
     return SQ_OK;
 }
 
+/* Slots that are asked for. */
+static int count_wanted(const struct plan *b)
+{
+    const struct sq_grid *g = b->p->grid ? b->p->grid : &sq_inputs_info(b->in, b->last)->grid;
+    const int reach = sq_grid_cells(g) > SQ_WIDE_CELLS ? 0 : b->p->past_s / b->step_s + 1;
+    return reach > b->p->frames ? reach : b->p->frames;
+}
+
 /* The usable frames, the step and the number of slots. */
 static enum sq_status plan_slots(struct plan *b, struct sq_err *e)
 {
@@ -95,8 +103,8 @@ static enum sq_status plan_slots(struct plan *b, struct sq_err *e)
         return st;
     int64_t span = time_of(b, b->last) - time_of(b, b->first);
     int64_t n = (span + b->step_s / 2) / b->step_s + 1;
-    if (p->frames > 0 && (p->from == INT64_MIN || n > p->frames))
-        n = p->frames;
+    if (p->frames > 0 && (p->from == INT64_MIN || n > count_wanted(b)))
+        n = count_wanted(b);
     if (n > SLOTS_MAX)
         return sq_fail(e, SQ_FAILED, "frames from %s on span %lld steps of %d s: too many for one cube",
                        sq_instant_iso(time_of(b, b->first), text), (long long)n, b->step_s);

@@ -19,6 +19,8 @@ struct carry_block {
     size_t room;
     float *share, *standing;     /* (h, w), (n_edge, h, w): what stands, and how much of it; where any does */
     bool stands;
+    float *growth;               /* (h, w): of odds, where any grow */
+    bool grows;
 };
 
 static void block_finish(struct carry_block *b)
@@ -26,6 +28,7 @@ static void block_finish(struct carry_block *b)
     free(b->y);
     free(b->p);
     free(b->share);
+    free(b->growth);
     *b = (struct carry_block){0};
 }
 
@@ -74,6 +77,8 @@ static enum sq_status block_room(const struct sq_nowcast *n, struct carry_block 
         b->x = b->y + BLOCK * BLOCK;
     if (!s && n->standing.rain && !b->share)
         s = sq_alloc((void **)&b->share, (1 + (size_t)n->n_edge) * BLOCK * BLOCK, sizeof *b->share, "forecast", e);
+    if (!s && n->growth.shift && !b->growth)
+        s = sq_alloc((void **)&b->growth, BLOCK * BLOCK, sizeof *b->growth, "forecast", e);
     b->standing = b->share ? b->share + BLOCK * BLOCK : NULL;
     if (s || need <= b->room)
         return s;
@@ -137,12 +142,25 @@ SQ_HOT static void carry_row(const float *plane, size_t w, const struct row *r, 
     }
 }
 
-/* Adds what stands there, and puts p in order: no rate is exceeded more often than the one below. */
-SQ_HOT static void settle_row(float *restrict p, float *restrict most, const float *share, const float *standing, int n)
+/* Adds what stands there. */
+SQ_HOT static void add_standing(float *restrict p, const float *share, const float *standing, int n)
+{
+    for (int j = 0; j < n; j++)
+        p[j] += share[j] * (standing[j] - p[j]);
+}
+
+/* Odds p / (1 - p) times growth. */
+SQ_HOT static void grow(float *restrict p, const float *growth, int n)
+{
+    for (int j = 0; j < n; j++)
+        p[j] = p[j] * growth[j] / (1 + p[j] * (growth[j] - 1));
+}
+
+/* No rate is exceeded more often than the one below. */
+SQ_HOT static void order(float *restrict p, float *restrict most, int n)
 {
     for (int j = 0; j < n; j++) {
-        float v = share ? p[j] + share[j] * (standing[j] - p[j]) : p[j];
-        v = v > 0 ? v : v <= 0 ? 0 : v; /* NaN stays */
+        float v = p[j] > 0 ? p[j] : p[j] <= 0 ? 0 : p[j]; /* NaN stays */
         p[j] = most[j] = v > most[j] ? most[j] : v;
     }
 }
@@ -157,7 +175,11 @@ static void block_row(const struct sq_nowcast *n, const struct carry_block *b, i
     find_runs(b, i, r);
     for (int k = 0; k < n->n_edge; k++) {
         carry_row(b->p + (size_t)k * plane, (size_t)b->source.w, r, r->p[k]);
-        settle_row(r->p[k], most, b->stands ? b->share + at : NULL, b->standing + (size_t)k * cells + at, b->w);
+        if (b->stands)
+            add_standing(r->p[k], b->share + at, b->standing + (size_t)k * cells + at, b->w);
+        if (b->grows)
+            grow(r->p[k], b->growth + at, b->w);
+        order(r->p[k], most, b->w);
     }
 }
 
@@ -308,6 +330,7 @@ enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_l
                 block_source(n, &b, lead_s);
             const struct sq_window here = {b.row, b.col, b.h, b.w};
             b.stands = b.source.h > 0 && sq_standing_put(&n->standing, lead_s, &here, b.share, b.standing);
+            b.grows = b.source.h > 0 && sq_growth_put(&n->growth, lead_s, &here, b.growth);
             block_out(n, &b, &r, ret);
         }
         block_finish(&b);

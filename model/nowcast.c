@@ -88,7 +88,9 @@ static enum sq_status prepare_advection(struct sq_nowcast *n, struct sq_err *e)
     enum sq_status s = sq_amounts_init(&n->amounts, &n->scene, n->f->n_lead ? n->f->lead_s[n->f->n_lead - 1] : 0, e);
     if (!s)
         s = sq_amounts_scales(&n->scales, &n->scene, &all, e);
-    return s ? s : sq_standing_init(&n->standing, &n->scene, n->composite, n->edge, n->n_edge, e);
+    if (!s)
+        s = sq_standing_init(&n->standing, &n->scene, n->composite, n->edge, n->n_edge, e);
+    return s ? s : sq_growth_init(&n->growth, &n->scene, e);
 }
 
 enum sq_status sq_nowcast_create(const struct sq_cube *c, const struct sq_nowcast_params *p, struct sq_forecast *f,
@@ -140,6 +142,7 @@ void sq_nowcast_destroy(struct sq_nowcast **n)
     sq_hidden_destroy(&(*n)->hidden);
     sq_wide_destroy(&(*n)->far);
     sq_standing_finish(&(*n)->standing);
+    sq_growth_finish(&(*n)->growth);
     sq_amounts_finish(&(*n)->amounts);
     sq_scales_finish(&(*n)->scales);
     sq_scene_finish(&(*n)->scene);

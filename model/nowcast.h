@@ -7,6 +7,7 @@
 #include "advect.h"
 #include "amounts.h"
 #include "area.h"
+#include "growth.h"
 #include "model.h"
 #include "nearest.h"
 #include "scene.h"
@@ -33,6 +34,7 @@ struct sq_nowcast {
     struct sq_wide *far;        /* NULL: no advection is pooled with the network */
     struct sq_area area;       /* where far is, of the network */
     struct sq_standing standing; /* of the network and advection */
+    struct sq_growth growth;     /* of the network and advection */
 };
 
 /* How far (cells) outside what was observed a position may lie and still be forecast, from the nearest cell observed: as
@@ -44,8 +46,8 @@ float sq_nowcast_reach(const struct sq_nowcast *n);
 void sq_nowcast_base(const struct sq_nowcast *n, double lead_s, const struct sq_window *win, float *ret, float *tmp);
 
 /* One lead: probabilities (ret->prob) from the distribution in the moving frame, by advection, or by the network
- * with some of advection, carried along back_x, back_y to the map, block by block, and some of what stands there; NaN beyond
- * the reach of what was observed. Mean and percentiles follow from them. */
+ * with some of advection, carried along back_x, back_y to the map, block by block, and some of what stands there, grown as
+ * rain grows there; NaN beyond the reach of what was observed. Mean and percentiles follow from them. */
 enum sq_status sq_distribute(const struct sq_nowcast *n, int lead_s, struct sq_lead *ret, struct sq_err *e) SQ_CHECK;
 
 #endif

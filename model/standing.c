@@ -1,19 +1,13 @@
 #include "standing.h"
 
 #include "blur.h"
+#include "hindcast.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAGS = 3, RATES = 6 };
-
-/* Blocks of the largest power of two of cells that are at most so wide. */
-static const double block_m = 4000;
-
+enum { LAGS = 3 };
 static const double lag_s[LAGS] = {900, 1800, 2700};
-/* As in CRPSb: the weight of a rate is half the distance between its neighbours. */
-static const float rate_mmh[RATES] = {0.2f, 0.5f, 1, 2, 5, 10}, rate_weight[RATES] = {0.3f, 0.4f, 0.75f, 2, 4, 5};
 
 /* Chosen by CRPSb on the development events, flat around these: a share counts twice as much at an hour as in the frames
  * that tell of it; less than a tenth is chance; it is told within 20 km, and somewhat by what is 160 km around. */
@@ -23,100 +17,64 @@ static const float near_m = 20000, around_m = 160000, around = 0.3f, growth = 2,
  * (o - m)(p - m), (p - m)^2 and (o - m)^2. */
 enum { AGREE, APART, MISSED, SUMS };
 
-/* Scratch, in cells of the grid and in blocks. */
+/* Scratch of blocks: how many cells reach a rate moved, in place and observed. */
 struct trial {
-    struct sq_sight sight;
-    size_t cells, blocks;
-    float block_m;
-    float *moved, *in_place, *observed;                 /* cells: mm/h, NaN where one of the three is not known */
-    float *known, *near_known, *m, *p, *o, *tmp;        /* blocks: counts */
+    struct sq_hindcast h;
+    float *m, *p, *o;
 };
 
 static enum sq_status trial_init(struct trial *t, const struct sq_cube *c, struct sq_err *e)
 {
-    const struct sq_window all = {0, 0, c->grid.ny, c->grid.nx};
-    double cell_m = sqrt(c->cell_m[0] * c->cell_m[1]);
-    int f = 1;
-    while (f < 16 && 2 * f * cell_m <= block_m)
-        f *= 2;
-    *t = (struct trial){.sight = sq_sight_of(&all, f), .cells = sq_grid_cells(&c->grid), .block_m = (float)(f * cell_m)};
-    t->blocks = (size_t)t->sight.h * (size_t)t->sight.w;
-    enum sq_status s = sq_alloc((void **)&t->moved, 3 * t->cells, sizeof *t->moved, "forecast", e);
+    *t = (struct trial){0};
+    enum sq_status s = sq_hindcast_init(&t->h, c, e);
     if (!s)
-        s = sq_alloc((void **)&t->known, 6 * t->blocks + (size_t)t->sight.w, sizeof *t->known, "forecast", e);
-    if (s) {
-        free(t->moved);
-        return s;
-    }
-    t->in_place = t->moved + t->cells, t->observed = t->in_place + t->cells;
-    float **slice[] = {&t->near_known, &t->m, &t->p, &t->o, &t->tmp};
-    for (size_t k = 0; k < sizeof slice / sizeof *slice; k++)
-        *slice[k] = t->known + (k + 1) * t->blocks;
-    return SQ_OK;
+        s = sq_alloc((void **)&t->m, 3 * t->h.blocks, sizeof *t->m, "forecast", e);
+    t->p = t->m + t->h.blocks, t->o = t->p + t->h.blocks;
+    return s;
 }
 
 static void trial_finish(struct trial *t)
 {
-    free(t->moved);
-    free(t->known);
+    sq_hindcast_finish(&t->h);
+    free(t->m);
 }
 
-/* The frame of a lag, moved and in place, beside what was then observed. */
-static enum sq_status bring(struct trial *t, const struct sq_scene *s, int frame, const float *newest, struct sq_err *e)
+static void add_rate(struct trial *t, float rate, float weight, float *sum)
 {
-    const struct sq_motion *m = &s->motion;
-    const float *from = s->cube->frame[frame].rate_mmh;
-    size_t nodes = (size_t)m->mx * (size_t)m->my;
-    float *d;
-    enum sq_status st = sq_alloc((void **)&d, 2 * nodes, sizeof *d, "forecast", e);
-    if (st)
-        return st;
-    sq_motion_ahead(m, (double)(s->cube->frame[frame].time - s->cube->frame[s->newest].time), d, d + nodes);
-    sq_carry(from, m, d, d + nodes, &t->sight.at, true, t->moved);
-    free(d);
-    for (size_t i = 0; i < t->cells; i++) {
-        bool all = !isnan(t->moved[i]) && !isnan(from[i]) && !isnan(newest[i]);
-        t->moved[i] = all ? t->moved[i] : NAN;
-        t->in_place[i] = all ? from[i] : NAN;
-        t->observed[i] = all ? newest[i] : NAN;
-    }
-    return SQ_OK;
-}
-
-static void add_rate(struct trial *t, float rate, float weight, float sigma, float *sum)
-{
-    const struct sq_sight *s = &t->sight;
-    sq_blocks_count(t->moved, s, rate, t->m);
-    sq_blocks_count(t->in_place, s, rate, t->p);
-    sq_blocks_count(t->observed, s, rate, t->o);
-    sq_blur(t->m, t->tmp, s->w, s->h, sigma);
-    sq_blur(t->p, t->tmp, s->w, s->h, sigma);
-    for (size_t i = 0; i < t->blocks; i++) {
-        if (t->known[i] == 0)
+    const struct sq_hindcast *h = &t->h;
+    sq_hindcast_count(h, h->moved, rate, t->m);
+    sq_hindcast_count(h, h->in_place, rate, t->p);
+    sq_blocks_count(h->observed, &h->sight, rate, t->o);
+    for (size_t i = 0; i < h->blocks; i++) {
+        if (h->known[i] == 0)
             continue;
-        float m = t->m[i] / t->near_known[i], d = t->p[i] / t->near_known[i] - m;
-        sum[AGREE * t->blocks + i] += weight * (t->o[i] - t->known[i] * m) * d;
-        sum[APART * t->blocks + i] += weight * t->known[i] * d * d;
-        sum[MISSED * t->blocks + i] += weight * (t->o[i] * (1 - m) * (1 - m) + (t->known[i] - t->o[i]) * m * m);
+        float m = t->m[i] / h->near_known[i], d = t->p[i] / h->near_known[i] - m;
+        sum[AGREE * h->blocks + i] += weight * (t->o[i] - h->known[i] * m) * d;
+        sum[APART * h->blocks + i] += weight * h->known[i] * d * d;
+        sum[MISSED * h->blocks + i] += weight * (t->o[i] * (1 - m) * (1 - m) + (h->known[i] - t->o[i]) * m * m);
     }
 }
 
+/* The frame of a lag, moved and in place, beside the newest observation. */
 static enum sq_status add_lag(struct trial *t, const struct sq_scene *s, double lag, const float *newest, float *sum,
                               struct sq_err *e)
 {
-    const struct sq_cube_frame *now = &s->cube->frame[s->newest];
-    int frame = sq_cube_find(s->cube, now->time - (int64_t)lag, s->step_s / 2);
+    const struct sq_motion *m = &s->motion;
+    const size_t nodes = (size_t)m->mx * (size_t)m->my;
+    const int64_t now = s->cube->frame[s->newest].time;
+    int frame = sq_cube_find(s->cube, now - (int64_t)lag, s->step_s / 2);
+    float *d;
     if (frame < 0 || frame >= s->newest)
         return SQ_OK;
-    float sigma = sq_advect_spread(s->cube, (double)(now->time - s->cube->frame[frame].time)) / (float)t->sight.f;
-    enum sq_status st = bring(t, s, frame, newest, e);
+    enum sq_status st = sq_alloc((void **)&d, 2 * nodes, sizeof *d, "forecast", e);
     if (st)
         return st;
-    sq_blocks_count(t->observed, &t->sight, 0, t->known);
-    memcpy(t->near_known, t->known, t->blocks * sizeof *t->known);
-    sq_blur(t->near_known, t->tmp, t->sight.w, t->sight.h, sigma);
-    for (int k = 0; k < RATES; k++)
-        add_rate(t, rate_mmh[k], rate_weight[k], sigma, sum);
+    const double past = (double)(now - s->cube->frame[frame].time);
+    sq_motion_ahead(m, -past, d, d + nodes);
+    sq_hindcast_bring(&t->h, s->cube, s->cube->frame[frame].rate_mmh, past, m, d, d + nodes, newest);
+    free(d);
+    for (int k = 0; k < SQ_HINDCAST_RATES; k++)
+        add_rate(t, sq_hindcast_rate_mmh[k], sq_hindcast_weight[k], sum);
     return SQ_OK;
 }
 
@@ -131,16 +89,17 @@ static float share_of(float agree, float apart, float missed)
 /* sum (SUMS, blocks) becomes shares, in its first plane; returns the largest. */
 static float conclude(struct trial *t, float *sum)
 {
+    const struct sq_hindcast *h = &t->h;
     float most = 0, *wide[SUMS] = {t->m, t->p, t->o};
     for (int k = 0; k < SUMS; k++) {
-        memcpy(wide[k], sum + (size_t)k * t->blocks, t->blocks * sizeof *sum);
-        sq_blur(wide[k], t->tmp, t->sight.w, t->sight.h, around_m / t->block_m);
-        sq_blur(sum + (size_t)k * t->blocks, t->tmp, t->sight.w, t->sight.h, near_m / t->block_m);
+        memcpy(wide[k], sum + (size_t)k * h->blocks, h->blocks * sizeof *sum);
+        sq_blur(wide[k], h->tmp, h->sight.w, h->sight.h, around_m / h->block_m);
+        sq_blur(sum + (size_t)k * h->blocks, h->tmp, h->sight.w, h->sight.h, near_m / h->block_m);
     }
-    for (size_t i = 0; i < t->blocks; i++) {
+    for (size_t i = 0; i < h->blocks; i++) {
         float v[SUMS];
         for (int k = 0; k < SUMS; k++)
-            v[k] = sum[(size_t)k * t->blocks + i] + around * wide[k][i];
+            v[k] = sum[(size_t)k * h->blocks + i] + around * wide[k][i];
         sum[i] = share_of(v[AGREE], v[APART], v[MISSED]);
         most = sum[i] > most ? sum[i] : most;
     }
@@ -154,10 +113,9 @@ enum sq_status sq_standing_init(struct sq_standing *ret, const struct sq_scene *
     float most = 0;
     *ret = (struct sq_standing){0};
     enum sq_status st = trial_init(&t, s->cube, e);
-    if (st)
-        return st;
-    ret->sight = t.sight;
-    st = sq_alloc((void **)&ret->share, SUMS * t.blocks, sizeof *ret->share, "forecast", e);
+    ret->sight = t.h.sight;
+    if (!st)
+        st = sq_alloc((void **)&ret->share, SUMS * t.h.blocks, sizeof *ret->share, "forecast", e);
     for (int k = 0; k < LAGS && !st; k++)
         st = add_lag(&t, s, lag_s[k], newest, ret->share, e);
     if (!st)

@@ -8,7 +8,9 @@
 #include "core/settings.h"
 #include "ingest.h"
 
-#define SQ_SLOTS 10 /* frames that a forecast looks at, gaps included */
+/* What a forecast looks at: frames, gaps included, and at least so far back. */
+#define SQ_SLOTS 10
+#define SQ_PAST_S 6300
 
 /* One row. `parse` puts the option's text into `ret`; NULL for a flag, whose ret is a bool set to true. */
 struct sq_option {

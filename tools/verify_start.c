@@ -146,7 +146,7 @@ static enum sq_status open_baseline(struct start *s, enum sq_method method, stru
     n->own.n_percentile = 0;
     n->f = &n->own;
     if (!s->cube.n) {
-        struct sq_cube_params p = {.at = s->common.issue_time, .from = INT64_MIN, .frames = SQ_SLOTS};
+        struct sq_cube_params p = {.at = s->common.issue_time, .from = INT64_MIN, .frames = SQ_SLOTS, .past_s = SQ_PAST_S};
         char text[32];
         st = sq_cube_build(s->job->in, &p, &s->cube, e);
         if (!st && s->cube.frame[s->cube.n - 1].time != s->common.issue_time)
