@@ -11,9 +11,9 @@
 
 enum { PAIRS = 5, EVERY_S = 900, LAG_S = 1800 };
 
-/* Chosen by CRPSb on the development events, flat around these. Growth is told within 20 km; what is added to both amounts, a
+/* Chosen by CRPSb on the development events, flat around these. Growth is told within 25 km; what is added to both amounts, a
  * pair and cell, keeps the ratio of little rain near 1; at half an hour and later it counts so often as it is believed. */
-static const float near_m = 20000, added = 0.6f, strength = 2.5f;
+static const float near_m = 25000, added = 0.15f, strength = 2.5f;
 static const double unknown = 0.5; /* the belief where there are no older pairs to tell */
 
 /* By blocks, rates weighted: how many cells were observed and said to reach them. */
