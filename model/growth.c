@@ -58,6 +58,16 @@ static enum sq_status compare(struct sq_hindcast *h, const struct sq_scene *s, i
     return st;
 }
 
+/* Is there a frame up to two steps before that one? Without, its motion is not known. */
+static bool has_motion(const struct sq_scene *s, int frame)
+{
+    const struct sq_cube_frame *f = s->cube->frame;
+    for (int k = frame - 1; k >= 0 && 2 * (f[frame].time - f[k].time) <= 5 * s->step_s; k--)
+        if (f[k].rate_mmh)
+            return true;
+    return false;
+}
+
 /* Pair k, the newest being 0, where there are frames for it. */
 static enum sq_status find_pair(struct sq_hindcast *h, const struct sq_scene *s, int k, float *scratch, struct pair *ret,
                                 struct sq_err *e)
@@ -65,7 +75,7 @@ static enum sq_status find_pair(struct sq_hindcast *h, const struct sq_scene *s,
     const struct sq_cube *c = s->cube;
     int to = sq_cube_find(c, c->frame[s->newest].time - k * EVERY_S, s->step_s / 2);
     int from = to < 0 || to > s->newest ? -1 : sq_cube_find(c, c->frame[to].time - LAG_S, s->step_s / 2);
-    return from < 1 || from >= to ? SQ_OK : compare(h, s, from, to, scratch, ret, e);
+    return !has_motion(s, from) || from >= to ? SQ_OK : compare(h, s, from, to, scratch, ret, e);
 }
 
 /* Log of growth in a block by pairs [first, PAIRS); false: there are none. */

@@ -96,6 +96,25 @@ static void rain_that_moves_on_does_not_grow(void **state)
     sq_cube_finish(&c);
 }
 
+/* Of the frame 30 minutes before it is not known how it moved. */
+static void calm_for_want_of_frames_is_no_growth(void **state)
+{
+    (void)state;
+    struct sq_cube c;
+    struct sq_growth x;
+    float growth[64];
+    make_cube(&c, 1);
+    for (int f = 0; f < FRAMES - 7; f++) {
+        free(c.frame[f].rate_mmh);
+        c.frame[f].rate_mmh = NULL;
+    }
+    init(&x, &c, FRAMES - 1);
+    const struct sq_window win = {0, 0, 8, 8};
+    REQUIRE(!sq_growth_put(&x, 3600, &win, growth));
+    sq_growth_finish(&x);
+    sq_cube_finish(&c);
+}
+
 static void without_half_an_hour_nothing_is_known_to_grow(void **state)
 {
     (void)state;
@@ -123,6 +142,7 @@ int main(void)
         cmocka_unit_test(rain_grows_where_it_grew),
         cmocka_unit_test(growth_comes_with_lead),
         cmocka_unit_test(rain_that_moves_on_does_not_grow),
+        cmocka_unit_test(calm_for_want_of_frames_is_no_growth),
         cmocka_unit_test(without_half_an_hour_nothing_is_known_to_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
