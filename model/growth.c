@@ -14,6 +14,7 @@ enum { PAIRS = 5, EVERY_S = 900, LAG_S = 1800 };
 /* Chosen by CRPSb on the development events, flat around these. Growth is told within 25 km; what is added to both amounts, a
  * pair and cell, keeps the ratio of little rain near 1; at half an hour and later it counts so often as it is believed. */
 static const float near_m = 25000, added = 0.15f, strength = 2.5f;
+static const float most = 1; /* of the shift: one pair may tell of much, by chance */
 static const double unknown = 0.5; /* the belief where there are no older pairs to tell */
 
 /* By blocks, rates weighted: how many cells were observed and said to reach them. */
@@ -112,7 +113,7 @@ static bool conclude(const struct pair *p, const struct sq_hindcast *h, float *s
     bool any = false;
     for (size_t i = 0; i < h->blocks && power > 0; i++) {
         any |= growth_of(p, 0, i, floor, &shift[i]);
-        shift[i] *= power;
+        shift[i] = fminf(fmaxf(power * shift[i], -most), most);
     }
     return any;
 }
