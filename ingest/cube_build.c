@@ -103,8 +103,10 @@ static enum sq_status plan_slots(struct plan *b, struct sq_err *e)
         return st;
     int64_t span = time_of(b, b->last) - time_of(b, b->first);
     int64_t n = (span + b->step_s / 2) / b->step_s + 1;
-    if (p->frames > 0 && (p->from == INT64_MIN || n > count_wanted(b)))
+    if (p->frames > 0 && n > count_wanted(b))
         n = count_wanted(b);
+    if (p->frames > 0 && n < p->frames && p->from == INT64_MIN)
+        n = p->frames;
     if (n > SLOTS_MAX)
         return sq_fail(e, SQ_FAILED, "frames from %s on span %lld steps of %d s: too many for one cube",
                        sq_instant_iso(time_of(b, b->first), text), (long long)n, b->step_s);

@@ -102,7 +102,7 @@ struct sq_cube_params {
     int64_t at;                 /* newest allowed frame time; INT64_MAX = the newest there is */
     int64_t from;               /* oldest allowed frame time; INT64_MIN = see `frames` */
     int frames;                 /* this many slots ending at the newest frame; 0 = all from `from` on */
-    int past_s;                 /* with `frames`: as many more as it takes to reach so far back; not on grids of more than
+    int past_s;                 /* with `frames`: as many more as there are until so far back; not on grids of more than
                                    SQ_WIDE_CELLS, where there is no time to read them */
     int step_s;                 /* slot spacing; 0 = the most frequent spacing of the input, but at least
                                    `least_step_s`, as a multiple of it (2-minute MRMS is thinned) */

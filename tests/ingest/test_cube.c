@@ -72,6 +72,10 @@ static void gaps_stay_gaps(void **state)
     check_cube(in, (struct sq_cube_params){NEWEST, .frames = 5}, 300, WANT(3, 4, -1, -1, 5));
     check_cube(in, (struct sq_cube_params){.at = 2000, .from = INT64_MIN, .frames = 3}, 300, WANT(-1, 3, 4));
     check_cube(in, (struct sq_cube_params){.at = 600, .from = INT64_MIN, .frames = 4}, 300, WANT(-1, 0, 1, 2));
+    /* further back, but no gaps before the first frame */
+    check_cube(in, (struct sq_cube_params){NEWEST, .frames = 2, .past_s = 1200}, 300, WANT(3, 4, -1, -1, 5));
+    check_cube(in, (struct sq_cube_params){.at = 600, .from = INT64_MIN, .frames = 2, .past_s = 3000}, 300, WANT(0, 1, 2));
+    check_cube(in, (struct sq_cube_params){.at = 600, .from = INT64_MIN, .frames = 4, .past_s = 3000}, 300, WANT(-1, 0, 1, 2));
     check_cube(in, (struct sq_cube_params){.at = 1500, .from = 300}, 300, WANT(1, 2, -1, -1, 3));
     check_cube(in, (struct sq_cube_params){.at = 1500, .from = 300, .frames = 3}, 300, WANT(-1, -1, 3));
     check_cube(in, (struct sq_cube_params){.at = 0, .from = INT64_MIN}, 300, WANT(0));
