@@ -8,10 +8,15 @@ struct stretch {
     float x0, x1, y0, y1;
 };
 
-/* That of cell `col`; nodes i and i1 of the rows count 1 - fy and fy. Before the first node and after the last it is constant. */
+static int node_within(const struct sq_motion *m, int j)
+{
+    return j < 0 ? 0 : j < m->mx ? j : m->mx - 1;
+}
+
+/* That of cell `col`, which may lie outside the grid; nodes i and i1 of the rows count 1 - fy and fy. Before the first node and after the last it is constant. */
 static struct stretch find_stretch(const struct sq_motion *m, const float *dx, const float *dy, int i, int i1, float fy, int col)
 {
-    int j = (int)floor((col + 0.5) / m->cell - 0.5), j0 = j < 0 ? 0 : j, j1 = j + 1 < m->mx ? j + 1 : m->mx - 1;
+    int j = (int)floor((col + 0.5) / m->cell - 0.5), j0 = node_within(m, j), j1 = node_within(m, j + 1);
     const float *xa = dx + i * m->mx, *xb = dx + i1 * m->mx, *ya = dy + i * m->mx, *yb = dy + i1 * m->mx;
     return (struct stretch){j, col, (int)ceil((j + 1.5) * m->cell - 0.5),
                             xa[j0] + fy * (xb[j0] - xa[j0]), xa[j1] + fy * (xb[j1] - xa[j1]),
