@@ -261,7 +261,6 @@ SQ_HOT static void add_amounts(const float *x, const float *y, size_t n, struct 
 {
     float sum_x = 0, sum_y = 0;
     int wet_x = 0, wet_y = 0, seen = 0;
-#pragma omp simd reduction(+ : sum_x, sum_y, wet_x, wet_y, seen)
     for (size_t i = 0; i < n; i++) {
         const int both = (x[i] == x[i]) & (y[i] == y[i]); /* NaN is not */
         seen += both;

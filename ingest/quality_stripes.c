@@ -7,7 +7,6 @@
 
 #include "core/hot.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,15 +136,13 @@ static void judge(const struct plane *p, int y, int w, int least, float *marks, 
             ret[sense].to = ret[sense].from;
 }
 
-/* All rows are judged side by side; where one is rejected, those beside it are judged again. */
+/* All rows are judged; where one is rejected, those beside it are judged again. */
 static void find_stripes(struct plane *p, int least, struct stretch (*found)[SENSES], float *marks)
 {
-    const size_t room = SENSES * (size_t)p->nx;
     for (int w = 1; w <= WIDEST; w++) {
         int rejected = -1; /* the last row */
-#pragma omp parallel for schedule(dynamic, 64)
         for (int y = EDGE; y <= p->ny - EDGE - w; y++)
-            judge(p, y, w, least, marks + (size_t)omp_get_thread_num() * room, found[y]);
+            judge(p, y, w, least, marks, found[y]);
         for (int y = EDGE; y + w <= p->ny - EDGE; y++) {
             if (y - 1 <= rejected)
                 judge(p, y, w, least, marks, found[y]);
@@ -161,7 +158,6 @@ static void find_stripes(struct plane *p, int least, struct stretch (*found)[SEN
 static void transpose(const float *from, int nx, int ny, float *to)
 {
     enum { BLOCK = 32 };
-#pragma omp parallel for schedule(static)
     for (int y0 = 0; y0 < ny; y0 += BLOCK)
         for (int x0 = 0; x0 < nx; x0 += BLOCK)
             for (int y = y0; y < ny && y < y0 + BLOCK; y++)
@@ -176,7 +172,7 @@ enum sq_status sq_quality_stripes(struct sq_examined *f, float *wet, int least_c
     const int longest = f->nx > f->ny ? f->nx : f->ny;
     enum sq_status s = sq_alloc((void **)&turned, (size_t)f->nx * (size_t)f->ny, sizeof *turned, "a turned field", e);
     if (!s)
-        s = sq_alloc((void **)&marks, (size_t)omp_get_max_threads() * SENSES * (size_t)longest, sizeof *marks, "marks", e);
+        s = sq_alloc((void **)&marks, SENSES * (size_t)longest, sizeof *marks, "marks", e);
     if (!s)
         s = sq_alloc((void **)&found, (size_t)longest, sizeof *found, "stretches", e);
     if (!s) {
