@@ -96,8 +96,6 @@ void sq_regrid_states(const struct sq_regrid *r, const uint8_t *src, uint8_t *ds
 
 /* ---- the cube ---------------------------------------------------------------------------------------- */
 
-#define SQ_WIDE_CELLS 3000000
-
 struct sq_cube_params {
     int64_t at;                 /* newest allowed frame time; INT64_MAX = the newest there is */
     int64_t from;               /* oldest allowed frame time; INT64_MIN = see `frames` */

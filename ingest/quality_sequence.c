@@ -8,7 +8,6 @@
 
 #include "outline.h"
 
-#include "core/hot.h"
 #include "core/instant.h"
 #include "core/log.h"
 
@@ -250,45 +249,26 @@ static bool is_unlike(const struct sequence *s, int in, int out, const struct us
     return is_settled(s, beside, u);
 }
 
-/* Rain of two frames over the cells that both have seen. */
-struct amounts {
-    double mmh[2]; /* added up */
-    size_t wet[2], seen;
-};
-
-/* Of a row, which is short enough for float. */
-SQ_HOT static void add_amounts(const float *x, const float *y, size_t n, struct amounts *ret)
-{
-    float sum_x = 0, sum_y = 0;
-    int wet_x = 0, wet_y = 0, seen = 0;
-    for (size_t i = 0; i < n; i++) {
-        const int both = (x[i] == x[i]) & (y[i] == y[i]); /* NaN is not */
-        seen += both;
-        sum_x += both ? x[i] : 0;
-        sum_y += both ? y[i] : 0;
-        wet_x += both & (x[i] >= WET_MMH);
-        wet_y += both & (y[i] >= WET_MMH);
-    }
-    ret->seen += (size_t)seen;
-    ret->mmh[0] += (double)sum_x;
-    ret->mmh[1] += (double)sum_y;
-    ret->wet[0] += (size_t)wet_x;
-    ret->wet[1] += (size_t)wet_y;
-}
-
 /* How the rain of b compares with that of a over the cells that both have seen: log of the ratios of amount and of
  * area; false where a has too little. */
 static bool compare_amounts(const struct sequence *s, int a, int b, double ret[2])
 {
     const float *x = s->c->frame[a].rate_mmh, *y = s->c->frame[b].rate_mmh;
-    const size_t nx = (size_t)s->c->grid.nx;
-    struct amounts m = {0};
-    for (size_t i = 0; i < s->cells; i += nx)
-        add_amounts(x + i, y + i, nx, &m);
-    if (m.wet[0] < LEAST_WET || (double)m.wet[0] < WET_PART * (double)m.seen)
+    double amount[2] = {0};
+    size_t wet[2] = {0}, seen = 0;
+    for (size_t i = 0; i < s->cells; i++) {
+        if (isnan(x[i]) || isnan(y[i]))
+            continue;
+        seen++;
+        amount[0] += (double)x[i];
+        amount[1] += (double)y[i];
+        wet[0] += x[i] >= WET_MMH;
+        wet[1] += y[i] >= WET_MMH;
+    }
+    if (wet[0] < LEAST_WET || (double)wet[0] < WET_PART * (double)seen)
         return false;
-    ret[0] = log(fmax(m.mmh[1], 1e-9) / m.mmh[0]);
-    ret[1] = log(fmax((double)m.wet[1], 1e-9) / (double)m.wet[0]);
+    ret[0] = log(fmax(amount[1], 1e-9) / amount[0]);
+    ret[1] = log(fmax((double)wet[1], 1e-9) / (double)wet[0]);
     return true;
 }
 

@@ -118,41 +118,20 @@ static void reject_stretch(struct plane *p, int y, int w, int from, int to)
         }
 }
 
-/* A stretch of rows that stand out; from == to: none. */
-struct stretch {
-    int from, to;
-};
-
-/* What w rows from y on show, sense by sense. marks: (SENSES, nx) of room. */
-static void judge(const struct plane *p, int y, int w, int least, float *marks, struct stretch ret[SENSES])
+static void find_stripes(struct plane *p, int least, float *marks)
 {
-    const float *row = p->wet + (size_t)y * (size_t)p->nx;
-    memset(ret, 0, SENSES * sizeof *ret);
-    if (count(row, p->nx, w) < least)
-        return;
-    mark(row, p->nx, w, marks, marks + p->nx, marks + 2 * (size_t)p->nx);
-    for (int sense = 0; sense < SENSES; sense++)
-        if (best_stretch(marks + (size_t)sense * (size_t)p->nx, p->nx, &ret[sense].from, &ret[sense].to) < (float)least)
-            ret[sense].to = ret[sense].from;
-}
-
-/* All rows are judged; where one is rejected, those beside it are judged again. */
-static void find_stripes(struct plane *p, int least, struct stretch (*found)[SENSES], float *marks)
-{
-    for (int w = 1; w <= WIDEST; w++) {
-        int rejected = -1; /* the last row */
-        for (int y = EDGE; y <= p->ny - EDGE - w; y++)
-            judge(p, y, w, least, marks, found[y]);
+    for (int w = 1; w <= WIDEST; w++)
         for (int y = EDGE; y + w <= p->ny - EDGE; y++) {
-            if (y - 1 <= rejected)
-                judge(p, y, w, least, marks, found[y]);
-            for (int sense = 0; sense < SENSES; sense++)
-                if (found[y][sense].from < found[y][sense].to) {
-                    reject_stretch(p, y, w, found[y][sense].from, found[y][sense].to);
-                    rejected = y + w - 1;
-                }
+            const float *row = p->wet + (size_t)y * (size_t)p->nx;
+            if (count(row, p->nx, w) < least)
+                continue;
+            mark(row, p->nx, w, marks, marks + p->nx, marks + 2 * (size_t)p->nx);
+            for (int sense = 0; sense < SENSES; sense++) {
+                int from, to;
+                if (best_stretch(marks + (size_t)sense * (size_t)p->nx, p->nx, &from, &to) >= (float)least)
+                    reject_stretch(p, y, w, from, to);
+            }
         }
-    }
 }
 
 static void transpose(const float *from, int nx, int ny, float *to)
@@ -168,20 +147,16 @@ static void transpose(const float *from, int nx, int ny, float *to)
 enum sq_status sq_quality_stripes(struct sq_examined *f, float *wet, int least_cells, struct sq_err *e)
 {
     float *turned = NULL, *marks = NULL;
-    struct stretch(*found)[SENSES] = NULL;
     const int longest = f->nx > f->ny ? f->nx : f->ny;
     enum sq_status s = sq_alloc((void **)&turned, (size_t)f->nx * (size_t)f->ny, sizeof *turned, "a turned field", e);
     if (!s)
         s = sq_alloc((void **)&marks, SENSES * (size_t)longest, sizeof *marks, "marks", e);
-    if (!s)
-        s = sq_alloc((void **)&found, (size_t)longest, sizeof *found, "stretches", e);
     if (!s) {
-        find_stripes(&(struct plane){wet, f->nx, f->ny, false, f, wet}, least_cells, found, marks);
+        find_stripes(&(struct plane){wet, f->nx, f->ny, false, f, wet}, least_cells, marks);
         transpose(wet, f->nx, f->ny, turned);
-        find_stripes(&(struct plane){turned, f->ny, f->nx, true, f, wet}, least_cells, found, marks);
+        find_stripes(&(struct plane){turned, f->ny, f->nx, true, f, wet}, least_cells, marks);
     }
     free(turned);
     free(marks);
-    free(found);
     return s;
 }

@@ -21,7 +21,7 @@ struct sq_hidden {
 };
 
 /* On wide grids one network alone looks: there is no time for more. */
-enum { TILE = 1024, WIDE_CELLS = 3000000 };
+enum { TILE = 1024 };
 
 static size_t element(const struct sq_hidden *h)
 {
@@ -169,7 +169,7 @@ static enum sq_status run_network(const struct sq_weights *w, const struct sq_sc
 enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
                                 struct sq_hidden **ret, struct sq_err *e)
 {
-    const bool wide = sq_grid_cells(&s->cube->grid) > WIDE_CELLS;
+    const bool wide = sq_grid_cells(&s->cube->grid) > SQ_WIDE_CELLS;
     enum sq_status st = SQ_OK;
     struct sq_hidden *first = NULL, **at = &first;
     for (; w && !st; w = wide ? NULL : w->next) {

@@ -8,7 +8,7 @@
 
 struct sq_hidden;
 
-/* Runs the network, and those that are pooled with it, on the scene; on more than 3 million cells the first alone.
+/* Runs the network, and those that are pooled with it, on the scene; on more than SQ_WIDE_CELLS the first alone.
  * `composite` (ny, nx) says where rain is. Caller destroys. */
 enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
                                 struct sq_hidden **ret, struct sq_err *e) SQ_CHECK;

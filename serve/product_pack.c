@@ -3,12 +3,12 @@
 #include "core/hot.h"
 
 #include <assert.h>
+#include <isa-l.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <isa-l.h>
 
 struct sq_packer {
     size_t rows, cols;
@@ -25,7 +25,7 @@ struct sq_packer {
 /* What a window holds. */
 enum { SEEN = 1, NOT_ZERO = 2 };
 
-/* Level 1 of ISA-L, which a chunk costs a fifth of what it costs zlib, and takes no more room. */
+/* Level 1 of ISA-L: several times as fast as the fastest of zlib, and packs as well. */
 enum { Z_LEVEL = 1, Z_ROOM = ISAL_DEF_LVL1_DEFAULT };
 
 static size_t deflate_bytes(struct sq_packer *p, unsigned char *out)

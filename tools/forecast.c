@@ -66,8 +66,8 @@ static double now_s(void)
 static enum sq_status read_cube(struct job *j, struct sq_err *e)
 {
     const struct sq_read_params read = sq_options_read(j->set);
-    struct sq_cube_params p = {.at = j->at, .from = INT64_MIN, .frames = SQ_SLOTS, .past_s = SQ_PAST_S, .least_step_s = LEAST_STEP_S,
-                               .observed = true};
+    struct sq_cube_params p = {.at = j->at, .from = INT64_MIN, .frames = SQ_SLOTS, .past_s = SQ_PAST_S,
+                               .least_step_s = LEAST_STEP_S, .observed = true};
     struct sq_inputs *in = NULL;
     struct sq_grid room;
     enum sq_status s = sq_options_grid(j->set, &room, &p.grid, e);

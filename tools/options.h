@@ -8,7 +8,7 @@
 #include "core/settings.h"
 #include "ingest.h"
 
-/* What a forecast looks at: frames, gaps included, and at least so far back. */
+/* What a forecast looks at: so many frames, gaps included, and more where there are any down to so far back (model/growth.h). */
 #define SQ_SLOTS 10
 #define SQ_PAST_S 6300
 

@@ -9,6 +9,9 @@
 
 #include <stdint.h>
 
+/* On grids of more cells some things are left out for want of time: the headers that do so say it. */
+#define SQ_WIDE_CELLS 3000000
+
 struct sq_cube_frame {
     int64_t time;      /* UTC s */
     float *rate_mmh;   /* (ny, nx); NULL = a gap: the slot was expected and nothing came */

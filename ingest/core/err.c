@@ -31,10 +31,12 @@ static void prefer_huge(void *p, size_t bytes)
 
 enum sq_status sq_alloc(void **ret, size_t count, size_t size, const char *what, struct sq_err *e)
 {
-    void *p = calloc(count ? count : 1, size ? size : 1); /* calloc checks the product */
+    count = count ? count : 1;
+    size = size ? size : 1;
+    void *p = calloc(count, size); /* it checks the product */
     if (!p)
         return sq_fail(e, SQ_FAILED, "out of memory for %s (%zu x %zu bytes)", what, count, size);
-    prefer_huge(p, (count ? count : 1) * (size ? size : 1));
+    prefer_huge(p, count * size);
     *ret = p;
     return SQ_OK;
 }
