@@ -13,7 +13,8 @@ static int node_within(const struct sq_motion *m, int j)
     return j < 0 ? 0 : j < m->mx ? j : m->mx - 1;
 }
 
-/* That of cell `col`, which may lie outside the grid; nodes i and i1 of the rows count 1 - fy and fy. Before the first node and after the last it is constant. */
+/* That of cell `col`, which may lie outside the grid; nodes i and i1 of the rows count 1 - fy and fy. Before the first node and
+ * after the last it is constant. */
 static struct stretch find_stretch(const struct sq_motion *m, const float *dx, const float *dy, int i, int i1, float fy, int col)
 {
     int j = (int)floor((col + 0.5) / m->cell - 0.5), j0 = node_within(m, j), j1 = node_within(m, j + 1);

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "advect.h"
+#include "coarse.h"
 #include "blur.h"
 #include "random.h"
 
@@ -160,9 +161,55 @@ static void sight_grows_with_lead(void **state)
     assert_true(last.row == 0 && last.col == 0 && last.h == NY && last.w == NX);
 }
 
+static float at_block(const float *block, const struct sq_sight *s, int row, int col)
+{
+    float x[2] = {((float)row + 0.5f) / (float)s->f - 0.5f, ((float)col + 0.5f) / (float)s->f - 0.5f}, v[2];
+    int most[2] = {s->h - 1, s->w - 1}, low[2], high[2];
+    for (int k = 0; k < 2; k++) {
+        x[k] = x[k] < 0 ? 0 : x[k] > (float)most[k] ? (float)most[k] : x[k];
+        low[k] = (int)x[k];
+        high[k] = low[k] < most[k] ? low[k] + 1 : low[k];
+    }
+    for (int k = 0; k < 2; k++) {
+        const float *line = block + (k ? high[0] : low[0]) * s->w;
+        v[k] = line[low[1]] + (x[1] - (float)low[1]) * (line[high[1]] - line[low[1]]);
+    }
+    return v[0] + (x[0] - (float)low[0]) * (v[1] - v[0]);
+}
+
+/* Bilinear between the middles of blocks, constant beyond the outer ones, wherever the window lies. */
+static void blocks_are_spread_between_their_middles(void **state)
+{
+    (void)state;
+    const struct sq_window at = {16, 32, 75, 2101}, win[] = {{16, 32, 75, 2101}, {23, 45, 9, 700}, {90, 2132, 1, 1}, {40, 32, 5, 3}};
+    float *block = calloc(75 * 2101, sizeof *block), *cell = malloc(75 * 2101 * sizeof *cell);
+    for (int f = 1; f <= 16; f *= 2) {
+        const struct sq_sight s = sq_sight_of(&at, f);
+        for (int some = 0; some < 2; some++) {
+            for (int i = 0; i < s.w * s.h; i++)
+                block[i] = some ? (float)((i * 7919) % 101) : 0;
+            for (size_t k = 0; k < sizeof win / sizeof *win; k++) {
+                const struct sq_window *w = &win[k];
+                sq_spread_out(block, &s, w, cell);
+                for (int i = 0; i < w->h * w->w; i++)
+                    REQUIRE_NEAR(cell[i], at_block(block, &s, w->row - at.row + i / w->w, w->col - at.col + i % w->w), 2e-3);
+            }
+        }
+    }
+    const struct sq_window narrow = {0, 0, 5, 7};
+    const struct sq_sight one = sq_sight_of(&narrow, 8);
+    block[0] = 3;
+    sq_spread_out(block, &one, &narrow, cell);
+    for (int i = 0; i < 35; i++)
+        assert_true(cell[i] == 3);
+    free(block);
+    free(cell);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_are_spread_between_their_middles),
         cmocka_unit_test(a_blur_is_as_wide_as_asked),
         cmocka_unit_test(near_share_is_the_gaussian_sum),
         cmocka_unit_test(far_share_is_the_gaussian_sum),
