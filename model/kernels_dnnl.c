@@ -41,11 +41,20 @@ struct weights {
     struct pack pack[MAX_PACKINGS];
 };
 
+/* A forward convolution, of x or of dy. Where oneDNN is slow because a dilation's padding is wider than its vectors (2.6 without
+ * AVX-512), the image is put into a margin of zeros first, and the primitive pads nothing. */
+struct pass {
+    struct sq_op op;
+    int packing;
+    struct sq_conv_shape shape;
+    int margin; /* cells; 0: the primitive pads */
+    size_t at_scratch; /* in the arena, behind the image with its margin */
+};
+
 struct conv {
     struct sq_conv base;
     struct sq_family *family;
-    struct sq_op forward, backward;
-    int forward_packing, backward_packing;
+    struct pass forward, backward;
     struct sq_dw dw;
 };
 
@@ -101,6 +110,13 @@ bool sq_kernels_bf16_fast(void)
 }
 
 /* ---- primitives --------------------------------------------------------------------------------------- */
+
+int sq_op_slowness(const_dnnl_primitive_desc_t pd)
+{
+    const char *name = "ref";
+    dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
+    return strstr(name, "ref") ? 2 : strstr(name, "gemm") ? 1 : 0;
+}
 
 void sq_op_finish(struct sq_op *o)
 {
@@ -358,6 +374,12 @@ static void weights_load(struct sq_conv_weights *base, const float *weight, cons
 
 /* ---- forward, and the gradient of x ------------------------------------------------------------------- */
 
+/* Of zeros around an image, so that y is as large as x. */
+static int padding(const struct sq_conv_shape *s)
+{
+    return s->kernel / 2 * s->dilation;
+}
+
 static dnnl_status_t make_attr(dnnl_primitive_attr_t *ret, int flags)
 {
     dnnl_post_ops_t ops = NULL;
@@ -376,61 +398,118 @@ static dnnl_status_t make_attr(dnnl_primitive_attr_t *ret, int flags)
     return s;
 }
 
-/* A forward convolution of shape s: of x with the weights, or of dy with the turned weights (then s has in
- * and out exchanged, and there is no bias). */
-static dnnl_status_t make_forward(struct conv *c, const struct sq_conv_shape *s, bool turned, bool out_f32,
-                                  int flags, struct sq_op *o, int *ret_packing)
+/* Of shape s: x with the weights, or dy with the turned weights (then s has in and out exchanged, and there is no bias). */
+static dnnl_status_t describe_pass(dnnl_primitive_desc_t *ret, const struct conv *c, const struct pass *p, bool turned, bool out_f32,
+                                   int flags)
 {
-    struct sq_engine *k = (struct sq_engine *)c->base.kernels;
-    const dnnl_dims_t dims_x = {s->n, s->in, s->h, s->w}, dims_y = {s->n, s->out, s->h, s->w},
+    const struct sq_engine *k = (const struct sq_engine *)c->base.kernels;
+    const struct sq_conv_shape *s = &p->shape;
+    const dnnl_dims_t dims_x = {s->n, s->in, s->h + 2 * p->margin, s->w + 2 * p->margin}, dims_y = {s->n, s->out, s->h, s->w},
                       dims_b = {s->out};
     const dnnl_dims_t dims_w = {s->out, s->in, s->kernel, s->kernel};
-    const dnnl_dim_t pad = (dnnl_dim_t)(s->kernel / 2) * s->dilation, gap = s->dilation - 1;
+    const dnnl_dim_t pad = p->margin ? 0 : padding(s), gap = s->dilation - 1;
     const dnnl_dims_t pads = {pad, pad}, gaps = {gap, gap};
-    const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS};
     struct descs d = {0};
     desc_view x = describe(&d, 4, dims_x, sq_engine_type(k), dnnl_nhwc);
     desc_view y = describe(&d, 4, dims_y, out_f32 ? dnnl_f32 : sq_engine_type(k), dnnl_nhwc);
     desc_view w = describe(&d, 4, dims_w, sq_engine_type(k), dnnl_format_tag_any);
     desc_view b = describe(&d, 1, dims_b, dnnl_f32, dnnl_a);
     dnnl_primitive_attr_t attr = NULL;
-    dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t st = d.status ? d.status : make_attr(&attr, flags);
     if (!st)
-        st = describe_forward(&pd, k->engine, dnnl_forward_inference, x, w, turned ? NULL : b, y, gaps, pads,
-                              attr);
-    if (!st)
-        st = sq_op_init(o, k, pd, 2, turned ? 3 : 4, ids);
-    if (!st)
-        st = sq_engine_need(k, o->scratch_bytes);
-    if (!st)
-        st = packing_find(k, c->family, turned, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0),
-                          ret_packing);
-    dnnl_primitive_desc_destroy(pd);
+        st = describe_forward(ret, k->engine, dnnl_forward_inference, x, w, turned ? NULL : b, y, gaps, pads, attr);
     dnnl_primitive_attr_destroy(attr);
     descs_finish(&d);
     return st;
 }
 
+/* With a margin where that is faster: one that quadruples the image is not. */
+static dnnl_status_t choose_pass(dnnl_primitive_desc_t *ret, const struct conv *c, struct pass *p, bool turned, bool out_f32, int flags)
+{
+    dnnl_primitive_desc_t other = NULL;
+    dnnl_status_t st = describe_pass(ret, c, p, turned, out_f32, flags);
+    const int m = padding(&p->shape);
+    if (st || !sq_op_slowness(*ret) || m == 0 || 2 * m > p->shape.h || 2 * m > p->shape.w)
+        return st;
+    p->margin = m;
+    if (describe_pass(&other, c, p, turned, out_f32, flags) || sq_op_slowness(other) >= sq_op_slowness(*ret)) {
+        dnnl_primitive_desc_destroy(other);
+        p->margin = 0;
+        return dnnl_success;
+    }
+    dnnl_primitive_desc_destroy(*ret);
+    *ret = other;
+    return dnnl_success;
+}
+
+static size_t margined_bytes(const struct sq_engine *k, const struct pass *p)
+{
+    const struct sq_conv_shape *s = &p->shape;
+    return p->margin ? (size_t)s->n * (size_t)(s->h + 2 * p->margin) * (size_t)(s->w + 2 * p->margin) * (size_t)s->in * sq_engine_element(k)
+                     : 0;
+}
+
+static dnnl_status_t make_pass(struct conv *c, const struct sq_conv_shape *s, bool turned, bool out_f32, int flags, struct pass *ret)
+{
+    struct sq_engine *k = (struct sq_engine *)c->base.kernels;
+    const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS};
+    dnnl_primitive_desc_t pd = NULL;
+    ret->shape = *s;
+    dnnl_status_t st = choose_pass(&pd, c, ret, turned, out_f32, flags);
+    if (!st)
+        st = sq_op_init(&ret->op, k, pd, 2, turned ? 3 : 4, ids);
+    ret->at_scratch = sq_engine_round(margined_bytes(k, ret));
+    if (!st)
+        st = sq_engine_need(k, ret->at_scratch + ret->op.scratch_bytes);
+    if (!st)
+        st = packing_find(k, c->family, turned, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), &ret->packing);
+    dnnl_primitive_desc_destroy(pd);
+    return st;
+}
+
+/* Images (n, h, w, in) into a margin of zeros. */
+static void put_margin(const struct pass *p, size_t pixel, const unsigned char *from, unsigned char *to)
+{
+    const struct sq_conv_shape *s = &p->shape;
+    const int m = p->margin, h = s->h + 2 * m;
+    const size_t side = (size_t)m * pixel, row = (size_t)s->w * pixel, wide = row + 2 * side;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < s->n * h; i++) {
+        unsigned char *at = to + (size_t)i * wide;
+        const int y = i % h - m;
+        if (y < 0 || y >= s->h) {
+            memset(at, 0, wide);
+            continue;
+        }
+        memset(at, 0, side);
+        memcpy(at + side, from + ((size_t)(i / h) * (size_t)s->h + (size_t)y) * row, row);
+        memset(at + side + row, 0, side);
+    }
+}
+
 /* Running binds memory objects to data: a plan is constant to its users only. */
+static void run_pass(const struct sq_engine *k, struct pass *p, const struct weights *w, const void *x, void *y)
+{
+    if (p->margin) {
+        put_margin(p, (size_t)p->shape.in * sq_engine_element(k), x, k->arena);
+        x = k->arena;
+    }
+    p->op.arg[2].memory = w->pack[p->packing].memory;
+    sq_op_run(&p->op, k, x, y, k->arena + p->at_scratch);
+}
+
 static void forward(const struct sq_conv *base, const struct sq_conv_weights *weights, const void *x, void *y)
 {
     struct conv *c = (struct conv *)base;
     const struct weights *w = (const struct weights *)weights;
-    const struct sq_engine *k = (const struct sq_engine *)base->kernels;
-    c->forward.arg[2].memory = w->pack[c->forward_packing].memory;
-    c->forward.arg[3].memory = w->bias_memory;
-    sq_op_run(&c->forward, k, x, y, k->arena);
+    c->forward.op.arg[3].memory = w->bias_memory;
+    run_pass((const struct sq_engine *)base->kernels, &c->forward, w, x, y);
 }
 
 static void backward_data(const struct sq_conv *base, const struct sq_conv_weights *weights, const void *dy,
                           void *dx)
 {
-    struct conv *c = (struct conv *)base;
-    const struct weights *w = (const struct weights *)weights;
-    const struct sq_engine *k = (const struct sq_engine *)base->kernels;
-    c->backward.arg[2].memory = w->pack[c->backward_packing].memory;
-    sq_op_run(&c->backward, k, dy, dx, k->arena);
+    run_pass((const struct sq_engine *)base->kernels, &((struct conv *)base)->backward, (const struct weights *)weights, dy, dx);
 }
 
 static void backward_weights(const struct sq_conv *base, const void *x, const void *dy, float *dw, float *db)
@@ -455,8 +534,8 @@ static struct sq_family *family_of(struct sq_engine *k, const struct sq_conv_sha
 static void plan_destroy(struct sq_conv *base)
 {
     struct conv *c = (struct conv *)base;
-    sq_op_finish(&c->forward);
-    sq_op_finish(&c->backward);
+    sq_op_finish(&c->forward.op);
+    sq_op_finish(&c->backward.op);
     sq_dw_finish(&c->dw);
     free(c);
 }
@@ -469,14 +548,13 @@ static dnnl_status_t plan_init(struct conv *c)
     c->family = family_of((struct sq_engine *)c->base.kernels, &s);
     if (!c->family)
         return dnnl_out_of_memory;
-    dnnl_status_t st =
-        make_forward(c, &s, false, flags & SQ_CONV_OUT_F32, flags, &c->forward, &c->forward_packing);
+    dnnl_status_t st = make_pass(c, &s, false, flags & SQ_CONV_OUT_F32, flags, &c->forward);
     if (st || !(flags & SQ_CONV_TRAIN))
         return st;
     struct sq_conv_shape back = s;
     back.in = s.out;
     back.out = s.in;
-    st = make_forward(c, &back, true, flags & SQ_CONV_GRAD_F32, 0, &c->backward, &c->backward_packing);
+    st = make_pass(c, &back, true, flags & SQ_CONV_GRAD_F32, 0, &c->backward);
     return st ? st : sq_dw_init(&c->dw, (struct sq_engine *)c->base.kernels, &s);
 }
 

@@ -22,6 +22,11 @@ static inline dnnl_data_type_t sq_engine_type(const struct sq_engine *k)
     return k->base.dtype == SQ_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
+static inline size_t sq_engine_element(const struct sq_engine *k)
+{
+    return k->base.dtype == SQ_BF16 ? 2 : 4;
+}
+
 static inline size_t sq_engine_round(size_t bytes)
 {
     return (bytes + 63) / 64 * 64;
@@ -38,6 +43,9 @@ struct sq_op {
     int args, own;
     size_t scratch_bytes;
 };
+
+/* How slow an implementation is, by its name: 0 fast, 1 gemm, 2 reference. */
+int sq_op_slowness(const_dnnl_primitive_desc_t pd);
 
 /* The arguments are `ids` in this order, then the scratchpad if there is one; the first `own` get memory
  * objects. On failure the caller finishes. */

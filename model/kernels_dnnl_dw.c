@@ -8,11 +8,6 @@
 
 #include <string.h>
 
-static size_t element(const struct sq_dw *p)
-{
-    return p->engine->base.dtype == SQ_BF16 ? 2 : 4;
-}
-
 static size_t weight_count(const struct sq_conv_shape *s)
 {
     return (size_t)s->in * (size_t)s->out * (size_t)(s->kernel * s->kernel);
@@ -52,14 +47,6 @@ static dnnl_status_t describe_direct(dnnl_primitive_desc_t *ret, const struct sq
     return st;
 }
 
-/* How slow an implementation is, by its name: 0 fast, 1 gemm, 2 reference. */
-static int slowness(const_dnnl_primitive_desc_t pd)
-{
-    const char *name = "ref";
-    dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
-    return strstr(name, "ref") ? 2 : strstr(name, "gemm") ? 1 : 0;
-}
-
 /* Reorders of x and dy from plain nhwc to the blocked layout, and of the result to its place in dw. */
 static dnnl_status_t make_reorders(struct sq_dw *p)
 {
@@ -92,7 +79,7 @@ static dnnl_status_t try_direct(struct sq_dw *p, bool blocked, int most)
     p->blocked = blocked;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t st = describe_direct(&pd, p, blocked ? k->block : dnnl_nhwc);
-    if (!st && slowness(pd) > most)
+    if (!st && sq_op_slowness(pd) > most)
         st = dnnl_unimplemented;
     if (!st)
         st = sq_op_init(&p->op[DIRECT], k, pd, 4, 4, ids);
@@ -158,7 +145,7 @@ static dnnl_status_t make_product(struct sq_dw *p, int tiles)
     dnnl_status_t st = d.status;
     if (!st)
         st = describe_product(&pd, k->engine, dy, x, dw, k->plain);
-    if (!st && slowness(pd) == 2)
+    if (!st && sq_op_slowness(pd) == 2)
         st = dnnl_unimplemented;
     if (!st)
         st = sq_op_init(&p->op[PRODUCT + tiles - 1], k, pd, 3, 3, ids);
@@ -256,7 +243,7 @@ static void multiply_rows(struct sq_dw *p, int r, int ky)
 {
     const struct sq_engine *k = p->engine;
     const struct sq_conv_shape *s = &p->shape;
-    const size_t in = (size_t)s->in * element(p), out = (size_t)s->out * element(p);
+    const size_t in = (size_t)s->in * sq_engine_element(p->engine), out = (size_t)s->out * sq_engine_element(p->engine);
     const size_t pixels = (size_t)s->n * (size_t)(p->tile_h * p->tile_w) * (size_t)p->across;
     const unsigned char *x = k->arena + p->at_x + (size_t)(r + ky - 1) * pixels * in;
     const unsigned char *dy = k->arena + p->at_dy + (size_t)r * pixels * out;
@@ -276,8 +263,8 @@ static void run_tiled(struct sq_dw *p, const void *x, const void *dy, float *dw,
 {
     const struct sq_engine *k = p->engine;
     const struct sq_conv_shape *s = &p->shape;
-    cut_tiles(p, (size_t)s->in * element(p), x, k->arena + p->at_x);
-    cut_tiles(p, (size_t)s->out * element(p), dy, k->arena + p->at_dy);
+    cut_tiles(p, (size_t)s->in * sq_engine_element(p->engine), x, k->arena + p->at_x);
+    cut_tiles(p, (size_t)s->out * sq_engine_element(p->engine), dy, k->arena + p->at_dy);
     memset(k->arena + p->at_dw, 0, weight_count(&p->shape) * sizeof(float));
     for (int r = 0; r < p->down; r++)
         for (int ky = r > 0 ? 0 : 1; ky < 3 && r + ky - 1 < p->down; ky++)
@@ -302,7 +289,7 @@ static dnnl_status_t place(struct sq_dw *p)
 {
     const struct sq_conv_shape *s = &p->shape;
     const size_t area =
-        (size_t)s->n * (size_t)(p->down * p->tile_h) * (size_t)(p->across * p->tile_w) * element(p);
+        (size_t)s->n * (size_t)(p->down * p->tile_h) * (size_t)(p->across * p->tile_w) * sq_engine_element(p->engine);
     size_t x = p->tiled ? area * (size_t)s->in : 0, dy = p->tiled ? area * (size_t)s->out : 0;
     size_t dw = weight_count(&p->shape) * sizeof(float), scratch = 0;
     if (p->blocked) {
