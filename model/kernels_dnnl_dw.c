@@ -277,10 +277,14 @@ static void run_tiled(struct sq_dw *p, const void *x, const void *dy, float *dw,
  */
 
 /* Whether a dilation is in reach of the direct primitives along an axis: beyond a quarter of the image (and
- * 16 in float) they fall back to gemm. Measured with oneDNN 2.6.3 and 3.7.2. */
-static bool in_reach(const struct sq_conv_shape *s, int length, bool bf16)
+ * 16 in float) they fall back to gemm. Without AVX-512 they do at any dilation, and tiles overtake gemm where they
+ * hold some cells. Measured with oneDNN 2.6.3 and 3.7.2. */
+static bool in_reach(const struct sq_dw *p, int length)
 {
-    int most = bf16 || length / 4 < 16 ? length / 4 : 16;
+    const struct sq_conv_shape *s = &p->shape;
+    const bool bf16 = p->engine->base.dtype == SQ_BF16;
+    const int farthest = bf16 ? length : p->engine->block == dnnl_nChw16c ? 16 : 4;
+    const int most = length / 4 < farthest ? length / 4 : farthest;
     return s->kernel == 1 || s->dilation == 1 || s->dilation >= length || s->dilation <= most;
 }
 
@@ -309,7 +313,6 @@ static dnnl_status_t place(struct sq_dw *p)
 
 dnnl_status_t sq_dw_init(struct sq_dw *p, struct sq_engine *k, const struct sq_conv_shape *s)
 {
-    bool bf16 = k->base.dtype == SQ_BF16;
     p->engine = k;
     p->shape = *s;
     p->taps_h = s->dilation < s->h ? s->kernel : 1;
@@ -318,7 +321,7 @@ dnnl_status_t sq_dw_init(struct sq_dw *p, struct sq_engine *k, const struct sq_c
     p->tile_w = p->taps_w > 1 ? s->dilation : s->w;
     p->down = (s->h + p->tile_h - 1) / p->tile_h;
     p->across = (s->w + p->tile_w - 1) / p->tile_w;
-    p->tiled = !in_reach(s, s->h, bf16) || !in_reach(s, s->w, bf16);
+    p->tiled = !in_reach(p, s->h) || !in_reach(p, s->w);
     dnnl_status_t st = p->tiled ? make_tiled(p) : dnnl_unimplemented;
     if (st == dnnl_unimplemented) {
         sq_dw_finish(p);
