@@ -9,24 +9,27 @@
 
 enum { LANE = 16 }; /* cells that are scored side by side */
 
-/* A tile of the hidden layer, of the element type: (size, lanes, H, LANE); or nothing where no rain is in sight. */
+/* One axis of the grid: windows of one width overlap by twice the reach of the network, and each answers for what no border inside the
+ * grid is near to. */
+struct cut {
+    int n, wide, step; /* windows, their width, and how far apart they begin */
+    int cells, reach;
+};
+
+/* The hidden layer (ny, lanes, H, LANE) of bfloat16, whatever the network ran in, for every lead reads it whole. Where no rain is in
+ * sight of a window nothing is known, and no memory is touched. */
 struct sq_hidden {
     const struct sq_weights *w;
-    enum sq_dtype type;
-    int ny, nx, size; /* cells of the grid; of a tile's side */
-    int lanes;        /* in a row of a tile */
-    int rows, cols;   /* tiles */
-    void **tile;
+    int ny, nx;
+    struct cut rows, cols;
+    int lanes; /* in a row */
+    uint16_t *layer;
+    bool *known; /* (rows.n, cols.n) */
     struct sq_hidden *next; /* of the next network that is pooled */
 };
 
-/* On wide grids one network alone looks: there is no time for more. */
+/* What a window answers for on wide grids, about: all windows of a grid are alike, so that one run serves them. */
 enum { TILE = 1024 };
-
-static size_t element(const struct sq_hidden *h)
-{
-    return h->type == SQ_BF16 ? 2 : 4;
-}
 
 static int even(int n)
 {
@@ -38,13 +41,30 @@ static int clip(int x, int lo, int hi)
     return x < lo ? lo : x > hi ? hi : x;
 }
 
-/* What the network looks at for tile (r, c): the tile and its reach, inside the grid. */
-static struct sq_window context(const struct sq_hidden *h, int r, int c)
+static struct cut cut_axis(int cells, int reach)
 {
-    int reach = even(sq_net_reach(&h->w->net.shape)), ny = even(h->ny), nx = even(h->nx);
-    int top = clip(r * h->size - reach, 0, ny), bottom = clip((r + 1) * h->size + reach, 0, ny);
-    int left = clip(c * h->size - reach, 0, nx), right = clip((c + 1) * h->size + reach, 0, nx);
-    return (struct sq_window){top, left, bottom - top, right - left};
+    struct cut c = {.n = 1, .cells = even(cells), .reach = even(reach)};
+    if (cells > TILE + 2 * c.reach)
+        c.n = (cells + TILE - 1) / TILE;
+    c.wide = even((c.cells + 2 * c.reach * (c.n - 1) + c.n - 1) / c.n);
+    c.step = c.wide - 2 * c.reach;
+    return c;
+}
+
+/* Where window i begins, and the first cell that it answers for. */
+static int window_at(const struct cut *c, int i)
+{
+    return clip(i * c->step, 0, c->cells - c->wide);
+}
+
+static int tile_at(const struct cut *c, int i)
+{
+    return i == 0 ? 0 : i == c->n ? c->cells : i * c->step + c->reach;
+}
+
+static int tile_of(const struct cut *c, int cell)
+{
+    return c->n == 1 ? 0 : clip((cell - c->reach) / c->step, 0, c->n - 1);
 }
 
 static bool rain_in(const struct sq_hidden *h, const float *composite, const struct sq_window *win)
@@ -56,109 +76,99 @@ static bool rain_in(const struct sq_hidden *h, const float *composite, const str
     return false;
 }
 
+/* One run, which serves all windows. */
 struct worker {
+    enum sq_dtype type;
     struct sq_kernels *kernels;
     struct sq_net_run *run;
-    int h, w;
     float *features, *tmp;
 };
 
 static void worker_finish(struct worker *k)
 {
     sq_net_run_destroy(&k->run);
+    sq_kernels_destroy(&k->kernels);
     free(k->features);
     free(k->tmp);
-    k->features = k->tmp = NULL;
 }
 
-/* A run for windows of this size; the last one's is kept while sizes stay. */
-static enum sq_status worker_fit(struct worker *k, const struct sq_hidden *h, int hh, int ww, struct sq_err *e)
+static enum sq_status worker_init(struct worker *k, const struct sq_hidden *h, struct sq_err *e)
 {
-    size_t cells = (size_t)hh * (size_t)ww;
-    if (k->run && k->h == hh && k->w == ww)
-        return SQ_OK;
-    worker_finish(k);
-    k->h = hh, k->w = ww;
-    enum sq_status s = sq_alloc((void **)&k->features, cells * (size_t)sq_net_features(&h->w->net.shape), sizeof(float), "features", e);
+    const size_t cells = (size_t)h->rows.wide * (size_t)h->cols.wide;
+    *k = (struct worker){.type = sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32};
+    enum sq_status s = sq_kernels_create(SQ_BACKEND_DNNL, k->type, &k->kernels, e);
+    if (!s)
+        s = sq_alloc((void **)&k->features, cells * (size_t)sq_net_features(&h->w->net.shape), sizeof(float), "features", e);
     if (!s)
         s = sq_alloc((void **)&k->tmp, cells, sizeof(float), "features", e);
     if (!s)
-        s = sq_net_run_create(&h->w->net, k->kernels, h->type, 1, hh, ww, false, &k->run, e);
+        s = sq_net_run_create(&h->w->net, k->kernels, k->type, 1, h->rows.wide, h->cols.wide, false, &k->run, e);
     if (!s)
         sq_net_run_load(k->run, &h->w->net);
     return s;
 }
 
-/* (n, H) -> (lanes, H, LANE) */
-static inline void to_lanes(const char *from, int n, int hidden, size_t element_size, char *to)
+/* n cells (n, H) -> those from `first` on of a row (lanes, H, LANE) */
+static void to_lanes(enum sq_dtype type, const void *from, int n, int hidden, int first, uint16_t *row)
 {
-    for (int j = 0; j < n; j++)
-        for (int i = 0; i < hidden; i++)
-            memcpy(to + ((size_t)(j / LANE * hidden + i) * LANE + (size_t)(j % LANE)) * element_size,
-                   from + ((size_t)j * (size_t)hidden + (size_t)i) * element_size, element_size);
+    const uint16_t *half = from;
+    const float *full = from;
+    for (int j = first, at = 0; j < first + n; j++)
+        for (int i = 0; i < hidden; i++, at++)
+            row[(j / LANE * hidden + i) * LANE + j % LANE] = type == SQ_BF16 ? half[at] : sq_float_bf16(full[at]);
 }
 
-/* Of one row. */
-static size_t row_bytes(const struct sq_hidden *h)
+static size_t row_size(const struct sq_hidden *h)
 {
-    return (size_t)h->lanes * LANE * (size_t)h->w->net.shape.hidden * element(h);
+    return (size_t)h->lanes * LANE * (size_t)h->w->net.shape.hidden;
 }
 
 /* Every lead reads the layer, so that it is laid out once as they want it. */
-static void keep(struct sq_hidden *h, int r, int c, const struct sq_window *win, const char *hidden)
+static void keep(struct sq_hidden *h, int r, int c, const struct sq_window *win, enum sq_dtype type, const char *hidden)
 {
-    const int top = r * h->size, left = c * h->size, H = h->w->net.shape.hidden;
-    const size_t cell = (size_t)H * element(h);
-    char *tile = h->tile[r * h->cols + c];
-    int rows = clip(win->row + win->h - top, 0, h->size), cols = clip(win->col + win->w - left, 0, h->size);
+    const int top = tile_at(&h->rows, r), bottom = clip(tile_at(&h->rows, r + 1), 0, h->ny);
+    const int left = tile_at(&h->cols, c), right = clip(tile_at(&h->cols, c + 1), 0, h->nx);
+    const size_t cell = (size_t)h->w->net.shape.hidden * (type == SQ_BF16 ? 2 : 4);
 #pragma omp parallel for schedule(static)
-    for (int i = 0; i < rows; i++) {
-        const char *from = hidden + ((size_t)(top - win->row + i) * (size_t)win->w + (size_t)(left - win->col)) * cell;
-        if (h->type == SQ_BF16)
-            to_lanes(from, cols, H, 2, tile + (size_t)i * row_bytes(h));
-        else
-            to_lanes(from, cols, H, 4, tile + (size_t)i * row_bytes(h));
-    }
+    for (int i = top; i < bottom; i++)
+        to_lanes(type, hidden + ((size_t)(i - win->row) * (size_t)win->w + (size_t)(left - win->col)) * cell, right - left,
+                 h->w->net.shape.hidden, left, h->layer + (size_t)i * row_size(h));
 }
 
-static enum sq_status run_tile(struct sq_hidden *h, struct worker *k, const struct sq_scene *s, int r, int c, struct sq_err *e)
+/* Window (r, c), if rain is in its sight. */
+static void run_window(struct sq_hidden *h, struct worker *k, const struct sq_scene *s, const float *composite, int r, int c)
 {
-    struct sq_window win = context(h, r, c);
-    enum sq_status st = worker_fit(k, h, win.h, win.w, e);
-    if (!st)
-        st = sq_alloc(&h->tile[r * h->cols + c], (size_t)h->size, row_bytes(h), "hidden layer", e);
-    if (st)
-        return st;
+    const struct sq_window win = {window_at(&h->rows, r), window_at(&h->cols, c), h->rows.wide, h->cols.wide};
+    if (!rain_in(h, composite, &win))
+        return;
     sq_features(s, &h->w->net.shape.slots, &win, sq_untouched, k->features, k->tmp);
-    keep(h, r, c, &win, (const char *)sq_net_forward(k->run, k->features));
-    return SQ_OK;
+    keep(h, r, c, &win, k->type, sq_net_forward(k->run, k->features));
+    h->known[r * h->cols.n + c] = true;
+}
+
+static enum sq_status hidden_init(struct sq_hidden *h, const struct sq_weights *w, const struct sq_grid *g, struct sq_err *e)
+{
+    const int reach = sq_net_reach(&w->net.shape);
+    *h = (struct sq_hidden){.w = w, .ny = g->ny, .nx = g->nx, .rows = cut_axis(g->ny, reach), .cols = cut_axis(g->nx, reach)};
+    h->lanes = (g->nx + LANE - 1) / LANE;
+    enum sq_status s = sq_alloc((void **)&h->known, (size_t)(h->rows.n * h->cols.n), sizeof *h->known, "hidden layer", e);
+    return s ? s : sq_alloc((void **)&h->layer, (size_t)g->ny * row_size(h), sizeof *h->layer, "hidden layer", e);
 }
 
 static enum sq_status run_network(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
                                   struct sq_hidden **ret, struct sq_err *e)
 {
-    struct sq_hidden *h;
     struct worker k = {0};
+    struct sq_hidden *h;
     enum sq_status st = sq_alloc((void **)&h, 1, sizeof *h, "hidden layer", e);
     if (st)
         return st;
-    int ny = s->cube->grid.ny, nx = s->cube->grid.nx, most = ny > nx ? even(ny) : even(nx);
-    int reach = even(sq_net_reach(&w->net.shape));
-    *h = (struct sq_hidden){.w = w, .ny = ny, .nx = nx, .size = most <= TILE + 2 * reach ? most : TILE,
-                            .type = sq_kernels_bf16_fast() ? SQ_BF16 : SQ_F32};
-    h->lanes = (h->size + LANE - 1) / LANE;
-    h->rows = (ny + h->size - 1) / h->size;
-    h->cols = (nx + h->size - 1) / h->size;
-    st = sq_alloc((void **)&h->tile, (size_t)(h->rows * h->cols), sizeof *h->tile, "tiles", e);
+    st = hidden_init(h, w, &s->cube->grid, e);
     if (!st)
-        st = sq_kernels_create(SQ_BACKEND_DNNL, h->type, &k.kernels, e);
-    for (int t = 0; t < h->rows * h->cols && !st; t++) {
-        struct sq_window win = context(h, t / h->cols, t % h->cols);
-        if (rain_in(h, composite, &win))
-            st = run_tile(h, &k, s, t / h->cols, t % h->cols, e);
-    }
+        st = worker_init(&k, h, e);
+    for (int t = 0; t < h->rows.n * h->cols.n && !st; t++)
+        run_window(h, &k, s, composite, t / h->cols.n, t % h->cols.n);
     worker_finish(&k);
-    sq_kernels_destroy(&k.kernels);
     if (st)
         sq_hidden_destroy(&h);
     else
@@ -188,9 +198,8 @@ void sq_hidden_destroy(struct sq_hidden **h)
     if (!*h)
         return;
     sq_hidden_destroy(&(*h)->next);
-    for (int t = 0; (*h)->tile && t < (*h)->rows * (*h)->cols; t++)
-        free((*h)->tile[t]);
-    free((*h)->tile);
+    free((*h)->layer);
+    free((*h)->known);
     free(*h);
     *h = NULL;
 }
@@ -225,14 +234,8 @@ static void blend_head(const struct sq_net *n, double lead_s, struct blended *re
     }
 }
 
-static inline float hidden_at(enum sq_dtype t, const void *hidden, int at)
-{
-    return t == SQ_BF16 ? sq_bf16_float(((const uint16_t *)hidden)[at]) : ((const float *)hidden)[at];
-}
-
 /* Scores of a group of classes, of one lane of cells. */
-static inline void score_group(enum sq_dtype t, const void *hidden, int in, const float *weight, const float *bias,
-                               float *restrict sum)
+static inline void score_group(const uint16_t *hidden, int in, const float *weight, const float *bias, float *restrict sum)
 {
     for (int g = 0; g < GROUP; g++)
         for (int k = 0; k < LANE; k++)
@@ -240,23 +243,19 @@ static inline void score_group(enum sq_dtype t, const void *hidden, int in, cons
     for (int i = 0; i < in; i++)
 #pragma omp simd
         for (int k = 0; k < LANE; k++) {
-            float v = hidden_at(t, hidden, i * LANE + k);
+            float v = sq_bf16_float(hidden[i * LANE + k]);
             for (int g = 0; g < GROUP; g++)
                 sum[g * LANE + k] += weight[i * GROUP + g] * v;
         }
 }
 
 /* ret (classes, lanes * LANE) */
-SQ_HOT static void score_lanes(enum sq_dtype t, const char *hidden, const struct blended *h, int lanes, float *ret)
+SQ_HOT static void score_lanes(const uint16_t *hidden, const struct blended *h, int lanes, float *ret)
 {
     for (int c = 0; c < h->classes; c += GROUP)
         for (int j = 0; j < lanes; j++) {
             float sum[GROUP * LANE];
-            const float *weight = h->weight + c * h->in;
-            if (t == SQ_BF16)
-                score_group(SQ_BF16, hidden + j * h->in * LANE * 2, h->in, weight, h->bias + c, sum);
-            else
-                score_group(SQ_F32, hidden + j * h->in * LANE * 4, h->in, weight, h->bias + c, sum);
+            score_group(hidden + j * h->in * LANE, h->in, h->weight + c * h->in, h->bias + c, sum);
             for (int g = 0; g < GROUP && c + g < h->classes; g++)
                 memcpy(ret + ((c + g) * lanes + j) * LANE, sum + g * LANE, LANE * sizeof *ret);
         }
@@ -266,15 +265,13 @@ SQ_HOT static void score_lanes(enum sq_dtype t, const char *hidden, const struct
 static void exceed_row(const struct sq_hidden *h, int row, int col, int w, const struct blended *head,
                        const float *base, float *ret, size_t stride, float *tmp)
 {
-    int C = head->classes;
+    const int C = head->classes, r = tile_of(&h->rows, row);
     for (int j = 0; j < w;) {
-        int r = row / h->size, c = (col + j) / h->size, n = clip((c + 1) * h->size - col - j, 1, w - j);
-        const char *tile = h->tile[r * h->cols + c];
-        if (tile) {
-            int at = col + j - c * h->size, first = at / LANE, lanes = (at + n - 1) / LANE + 1 - first;
-            const char *hidden = tile + (size_t)(row - r * h->size) * row_bytes(h) + (size_t)(first * LANE * head->in) * element(h);
-            score_lanes(h->type, hidden, head, lanes, tmp);
-            sq_head_exceed(C, tmp + at % LANE, (size_t)(lanes * LANE), base + j, (size_t)n, ret + j, stride);
+        const int c = tile_of(&h->cols, col + j), n = clip(tile_at(&h->cols, c + 1) - col - j, 1, w - j);
+        if (h->known[r * h->cols.n + c]) {
+            const int first = (col + j) / LANE, lanes = (col + j + n - 1) / LANE + 1 - first;
+            score_lanes(h->layer + (size_t)row * row_size(h) + (size_t)(first * LANE * head->in), head, lanes, tmp);
+            sq_head_exceed(C, tmp + (col + j) % LANE, (size_t)(lanes * LANE), base + j, (size_t)n, ret + j, stride);
         } else {
             for (int k = 0; k < C - 1; k++)
                 memset(ret + (size_t)k * stride + (size_t)j, 0, (size_t)n * sizeof *ret);

@@ -1,5 +1,6 @@
 #include "err.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,5 +39,17 @@ enum sq_status sq_alloc(void **ret, size_t count, size_t size, const char *what,
         return sq_fail(e, SQ_FAILED, "out of memory for %s (%zu x %zu bytes)", what, count, size);
     prefer_huge(p, count * size);
     *ret = p;
+    return SQ_OK;
+}
+
+enum sq_status sq_alloc_unknown(float **ret, size_t count, const char *what, struct sq_err *e)
+{
+    float *v;
+    enum sq_status s = sq_alloc((void **)&v, count, sizeof *v, what, e);
+    if (s)
+        return s;
+    for (size_t i = 0; i < count; i++)
+        v[i] = NAN;
+    *ret = v;
     return SQ_OK;
 }

@@ -33,4 +33,7 @@ enum sq_status sq_fail(struct sq_err *e, enum sq_status status, const char *fmt,
 enum sq_status sq_alloc(void **ret, size_t count, size_t size, const char *what, struct sq_err *e)
     SQ_CHECK;
 
+/* The same of floats that are all NaN: not observed until somebody says so. */
+enum sq_status sq_alloc_unknown(float **ret, size_t count, const char *what, struct sq_err *e) SQ_CHECK;
+
 #endif

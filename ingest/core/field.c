@@ -8,14 +8,13 @@ enum sq_status sq_field_init(struct sq_field *f, const struct sq_grid *g, struct
 {
     size_t n = sq_grid_cells(g);
     *f = (struct sq_field){.grid = *g};
-    f->value = malloc(n * sizeof *f->value);
-    f->state = malloc(n);
-    if (!f->value || !f->state) {
+    enum sq_status s = sq_alloc_unknown(&f->value, n, "a field", e);
+    if (!s)
+        s = sq_alloc((void **)&f->state, n, sizeof *f->state, "a field", e);
+    if (s) {
         sq_field_finish(f);
-        return sq_fail(e, SQ_FAILED, "out of memory for a field of %d x %d", g->nx, g->ny);
+        return s;
     }
-    for (size_t i = 0; i < n; i++)
-        f->value[i] = NAN; /* zeroed memory would claim a dry day */
     memset(f->state, SQ_STATE_NO_COVERAGE, n);
     return SQ_OK;
 }

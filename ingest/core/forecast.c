@@ -59,25 +59,18 @@ void sq_forecast_finish(struct sq_forecast *f)
     *f = (struct sq_forecast){0};
 }
 
-static float *nan_array(size_t n)
-{
-    float *v = malloc((n ? n : 1) * sizeof *v);
-    for (size_t i = 0; v && i < n; i++)
-        v[i] = NAN;
-    return v;
-}
-
 enum sq_status sq_lead_init(struct sq_lead *l, const struct sq_forecast *f, struct sq_err *e)
 {
-    size_t n = sq_grid_cells(&f->grid);
-    l->prob = nan_array(n * (size_t)f->n_threshold);
-    l->rate = nan_array(n * (size_t)f->n_percentile);
-    l->mean = nan_array(n);
-    if (l->prob && l->rate && l->mean)
-        return SQ_OK;
-    sq_lead_finish(l);
-    return sq_fail(e, SQ_FAILED, "out of memory for a lead of %d x %d cells and %d thresholds",
-                   f->grid.nx, f->grid.ny, f->n_threshold);
+    const size_t n = sq_grid_cells(&f->grid);
+    *l = (struct sq_lead){0};
+    enum sq_status s = sq_alloc_unknown(&l->prob, n * (size_t)f->n_threshold, "probabilities", e);
+    if (!s)
+        s = sq_alloc_unknown(&l->rate, n * (size_t)f->n_percentile, "percentiles", e);
+    if (!s)
+        s = sq_alloc_unknown(&l->mean, n, "the mean", e);
+    if (s)
+        sq_lead_finish(l);
+    return s;
 }
 
 void sq_lead_finish(struct sq_lead *l)
