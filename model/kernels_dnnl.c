@@ -495,7 +495,7 @@ static void run_pass(const struct sq_engine *k, struct pass *p, const struct wei
         x = k->arena;
     }
     p->op.arg[2].memory = w->pack[p->packing].memory;
-    sq_op_run(&p->op, k, x, y, k->arena + p->at_scratch);
+    sq_op_run(&p->op, k, x, y, p->op.scratch_bytes ? k->arena + p->at_scratch : NULL); /* without scratch there may be no arena */
 }
 
 static void forward(const struct sq_conv *base, const struct sq_conv_weights *weights, const void *x, void *y)
