@@ -179,7 +179,7 @@ static enum sq_status run_network(const struct sq_weights *w, const struct sq_sc
 enum sq_status sq_hidden_create(const struct sq_weights *w, const struct sq_scene *s, const float *composite,
                                 struct sq_hidden **ret, struct sq_err *e)
 {
-    const bool wide = sq_grid_cells(&s->cube->grid) > SQ_WIDE_CELLS;
+    const bool wide = sq_grid_cells(&s->cube->grid) > SQ_WIDE_CELLS; /* there is no time for more than one network */
     enum sq_status st = SQ_OK;
     struct sq_hidden *first = NULL, **at = &first;
     for (; w && !st; w = wide ? NULL : w->next) {
